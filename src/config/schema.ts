@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+const port = z.int().min(1).max(65535);
+const size = z.string().regex(/^[1-9][0-9]*[kmg]$/i, 'expected a size such as 256m or 1g');
+const duration = z.string().regex(/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/, 'expected a duration such as 500ms, 30s or 5m');
+
+/** Default host ports; those of the public servers are the Balloon Popper demo's. */
+export const DEFAULT_PORTS = {
+  kafka: 19094,
+  'kafka-controller': 19093,
+  localstack: 4566,
+  postgresql: 15432,
+  catalog: 18181,
+  'catalog-management': 18182,
+  flink: 18081,
+  'flink-rpc': 16123,
+  'flink-blob': 16124,
+  'flink-taskmanager-rpc': 16122,
+  'flink-taskmanager-data': 16121,
+  'flink-sql-gateway': 18083,
+} as const;
+export type PortName = keyof typeof DEFAULT_PORTS;
+export const PORT_NAMES = Object.keys(DEFAULT_PORTS) as PortName[];
+
+const ports = z
+  .strictObject(Object.fromEntries(PORT_NAMES.map((name) => [name, port.optional()])) as Record<PortName, z.ZodOptional<typeof port>>)
+  .describe('Ports on this machine. One that is set here is an order; one that is not moves to the next free port when it is taken.');
+
+const heap = (value: string, what: string) => size.default(value).describe(`Java heap of ${what}`);
+
+const components = z
+  .strictObject({
+    kafka: z.strictObject({ heap: heap('192m', 'the broker') }).prefault({}),
+    localstack: z.strictObject({}).prefault({}),
+    postgresql: z.strictObject({ sharedBuffers: size.default('32m') }).prefault({}),
+    'iceberg-rest': z.strictObject({ heap: heap('128m', 'the Iceberg REST catalog') }).prefault({}),
+    polaris: z
+      .strictObject({
+        heap: heap('384m', 'Polaris'),
+        version: z.string().default('1.7.0').describe('Version of the binary distribution to download'),
+        home: z.string().optional().describe('Folder of an unpacked Polaris distribution (bin/server, bin/admin)'),
+        download: z.boolean().default(true).describe('Download the distribution where it is not found'),
+      })
+      .prefault({}),
+    flink: z
+      .strictObject({
+        jobmanagerHeap: heap('160m', 'the JobManager'),
+        taskmanagerHeap: heap('224m', 'the TaskManager'),
+        gatewayHeap: heap('192m', 'the SQL gateway, which runs only while SQL is submitted'),
+        checkpointInterval: duration.default('5s').describe('Time between checkpoints, and so between Iceberg commits'),
+      })
+      .prefault({}),
+  })
+  .describe('Settings of the servers');
+
+export const configSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    stack: z.string().default('balloon-popper').describe('What `forge up` brings up'),
+    runtime: z.enum(['auto', 'process']).default('auto').describe('Where the servers run: process means plain processes on this machine'),
+    engine: z.enum(['auto', 'flink']).default('auto').describe('What runs the stream SQL'),
+    catalog: z
+      .enum(['auto', 'polaris', 'iceberg-rest'])
+      .default('auto')
+      .describe('Iceberg catalog; auto takes Polaris where it can be had, else the Iceberg REST catalog'),
+    ports: ports.prefault({}),
+    components: components.prefault({}),
+    topic: z
+      .strictObject({
+        name: z
+          .string()
+          .regex(/^[A-Za-z0-9._-]{1,249}$/)
+          .default('balloon-game'),
+        partitions: z.int().min(1).max(1000).default(1),
+      })
+      .prefault({}),
+    lake: z
+      .strictObject({
+        bucket: z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)
+          .default('balloon-game'),
+        catalog: z.string().min(1).default('balloon-game').describe('Name of the catalog (Polaris)'),
+        namespace: z
+          .string()
+          .regex(/^[a-z_][a-z0-9_]*$/)
+          .default('balloon_pops'),
+        region: z.string().default('us-east-1'),
+      })
+      .prefault({}),
+    views: z
+      .strictObject({
+        database: z
+          .string()
+          .regex(/^[a-z_][a-z0-9_]*$/)
+          .default('balloon_popper')
+          .describe('PostgreSQL database that holds the views'),
+      })
+      .prefault({}),
+  })
+  .describe('Configuration of forge; every key has a default');
+
+export type Config = z.output<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
