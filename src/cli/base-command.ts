@@ -1,0 +1,150 @@
+import path from 'node:path';
+import { Command, Flags } from '@oclif/core';
+import { usageError } from '../errors.js';
+import { errorText, type ErrorReport, Interrupted, reportError } from './errors.js';
+import { createOutput, type Output } from './output.js';
+import { ownWords, wantsJson } from './argv.js';
+
+export { packageRoot } from './paths.js';
+
+/**
+ * The base of every command. A command is thin: flags in, one call, a typed result out; it prints nothing itself.
+ *
+ *     export default class Urls extends ForgeCommand<UrlsResult> {
+ *       static override summary = 'Show the addresses of the stack';
+ *       static override examples = ['<%= config.bin %> <%= command.id %>'];
+ *       static override flags = { all: Flags.boolean({ summary: 'Also the inner ports' }) };
+ *
+ *       async run(): Promise<UrlsResult> {
+ *         const { flags } = await this.parse(Urls);           // flags.workspace and flags.json are always there
+ *         const { listUrls } = await import('../src/…/urls.js'); // heavy code is imported here, not at the top
+ *         return listUrls({ folder: flags.workspace, signal: this.signal, cacheDir: this.cacheDir });
+ *       }
+ *
+ *       protected override render(result: UrlsResult): string {
+ *         return table(['name', 'url'], result.map(…));        // text for a person; --json prints the result itself
+ *       }
+ *     }
+ *
+ * - Throw ForgeError; the message, the hint and the exit code reach the user, as text or as the --json document.
+ * - A result that is not plain success sets `this.exitCode` (`verify`: ExitCode.finding) and is printed all the same.
+ * - A result that is worth printing although something failed (the recap of `up`) sets `this.failure = error` and is returned.
+ * - `this.signal` is aborted by Ctrl-C and SIGTERM. Throw, or return a result: without an `exitCode` of its own the command
+ *   then exits 130 or 143. A second Ctrl-C ends at once.
+ * - `this.output` takes notes and a live line on stderr; the result belongs into `render`.
+ */
+export abstract class ForgeCommand<Result = unknown> extends Command {
+  static override enableJsonFlag = true;
+
+  static override baseFlags = {
+    workspace: Flags.string({
+      char: 'w',
+      helpGroup: 'GLOBAL',
+      helpValue: 'DIR',
+      env: 'FORGE_WORKSPACE',
+      summary: 'Folder with forge.yaml and .forge (default: the current folder)',
+    }),
+    quiet: Flags.boolean({ char: 'q', helpGroup: 'GLOBAL', summary: 'Only results and errors, no progress' }),
+    'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'No colours (also with the variable NO_COLOR)' }),
+  };
+
+  /** Set it for a result that is printed but is not plain success. */
+  protected exitCode: number | undefined;
+  /** Set it for a result that is worth printing although something failed: the error follows it (with --json inside, as `error`). */
+  protected failure: unknown;
+  readonly #abort = new AbortController();
+  #output: Output | undefined;
+
+  /** Aborted by Ctrl-C, SIGTERM and a closed stdout; pass it on to every request and wait. */
+  protected get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  protected get output(): Output {
+    this.#output ??= createOutput({
+      json: this.jsonEnabled(),
+      quiet: ownWords(this.argv).some((word) => word === '--quiet' || word === '-q'),
+    });
+    return this.#output;
+  }
+
+  /** The cache of server packages, shared by all workspaces: FORGE_CACHE_DIR, else the user's cache folder. */
+  protected get cacheDir(): string {
+    return path.resolve(process.env['FORGE_CACHE_DIR'] || this.config.cacheDir);
+  }
+
+  abstract override run(): Promise<Result>;
+
+  /** The result as text for a person; without it a command prints nothing but notes. */
+  protected render?(result: Result): string | void;
+
+  override jsonEnabled(): boolean {
+    return wantsJson(this.argv);
+  }
+
+  override log(message = ''): void {
+    this.output.line(message);
+  }
+
+  override logToStderr(message = ''): void {
+    this.output.note(message);
+  }
+
+  override warn(input: Error | string): Error | string {
+    this.output.note(`Warning: ${input instanceof Error ? input.message : input}`);
+    return input;
+  }
+
+  /** Asks a yes-or-no question on a terminal; where nobody can answer it is an error that names the flag to use. */
+  protected async confirm(question: string, flag = '--yes'): Promise<boolean> {
+    if (this.jsonEnabled() || !process.stdin.isTTY || !process.stderr.isTTY)
+      throw usageError({ code: 'CONFIRMATION_NEEDED', message: `${question} Nobody can answer here.`, hint: `Add ${flag}.` });
+    const { confirm } = await import('@inquirer/prompts');
+    return confirm({ message: question, default: false }, { output: process.stderr, signal: this.signal });
+  }
+
+  protected override async _run<T>(): Promise<T> {
+    const release = this.#listen();
+    try {
+      await this.init();
+      const result = await this.run();
+      const interrupted = this.signal.aborted ? (this.signal.reason as Interrupted) : undefined;
+      const failure = this.failure === undefined ? undefined : reportError(interrupted ?? this.failure, this.id);
+      this.#print(result, failure);
+      const code = this.exitCode ?? failure?.exitCode ?? interrupted?.exitCode;
+      if (code !== undefined) process.exitCode = code;
+      return result as unknown as T;
+    } catch (error) {
+      // Whatever a library made of the abort, what happened is the interruption.
+      throw this.signal.aborted ? this.signal.reason : error;
+    } finally {
+      this.output.liveEnd();
+      release();
+    }
+  }
+
+  #print(result: Result, failure: ErrorReport | undefined): void {
+    if (this.jsonEnabled()) return this.output.document(failure ? { ...result, ...failure.document } : (result ?? {}));
+    const text = this.render?.(result);
+    if (typeof text === 'string' && text !== '') this.output.line(text);
+    if (failure) this.output.error(errorText(failure, this.failure));
+  }
+
+  #listen(): () => void {
+    const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
+      const reason = new Interrupted(signal);
+      if (this.signal.aborted) process.exit(reason.exitCode);
+      this.#abort.abort(reason);
+      this.output.note('Stopping … press Ctrl-C again to end at once.');
+    };
+    const onPipe = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'EPIPE') this.#abort.abort(new Interrupted('SIGPIPE'));
+    };
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    process.stdout.on('error', onPipe);
+    return () => {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+      process.stdout.off('error', onPipe);
+    };
+  }
+}
