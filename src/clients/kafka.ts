@@ -1,0 +1,312 @@
+import { connect as connectSocket, type Socket } from 'node:net';
+import type { Admin, Kafka } from 'kafkajs';
+import { messageOf, serverError, usageError, type ForgeError } from '../errors.js';
+import { redact } from '../workspace/secret.js';
+import { unreachableError } from './http.js';
+import { waitUntil } from './wait.js';
+
+export interface TopicDescription {
+  name: string;
+  partitions: number;
+  /** Every setting in force. */
+  config: Record<string, string>;
+  /** Only those that were set for this topic. */
+  overrides: Record<string, string>;
+}
+
+export interface PartitionOffsets {
+  partition: number;
+  /** First offset that is still there. */
+  low: bigint;
+  /** Offset that the next record will get. */
+  high: bigint;
+}
+
+/** What forge asks of a broker. */
+export interface KafkaAdmin {
+  topics(): Promise<string[]>;
+  /** Undefined when there is no such topic. */
+  describeTopic(name: string): Promise<TopicDescription | undefined>;
+  /** Resolves when every partition has a leader. False when the topic was there already. */
+  createTopic(topic: { name: string; partitions: number; config?: Record<string, string> }): Promise<boolean>;
+  /** Resolves when the topic is gone. False when there was none. */
+  deleteTopic(name: string): Promise<boolean>;
+  addPartitions(name: string, total: number): Promise<void>;
+  /** Sets these and keeps the topic's other settings. */
+  setTopicConfig(name: string, config: Record<string, string>): Promise<void>;
+  /** By partition; throws ForgeError TOPIC_MISSING. */
+  offsets(name: string): Promise<PartitionOffsets[]>;
+  /** Records that the topic holds. */
+  count(name: string): Promise<number>;
+  deleteGroup(groupId: string): Promise<void>;
+}
+
+export interface KafkaOptions {
+  signal?: AbortSignal | undefined;
+  /** For one TCP connection. */
+  connectTimeoutMs?: number;
+  requestTimeoutMs?: number;
+  retry?: { retries: number; initialRetryTime: number; maxRetryTime: number };
+}
+
+/** Seconds that a server may take to show that it speaks Kafka. */
+const HANDSHAKE_MS = 5_000;
+const NO_RETRY = { retries: 0, initialRetryTime: 50, maxRetryTime: 50 };
+
+/** Splits `host:port,host:port`; throws a usage error that names `source` (a flag or file) when it is not that. */
+export function parseBootstrap(text: string, source = '--bootstrap-servers'): string[] {
+  const servers = text.split(',').map((part) => part.trim());
+  for (const server of servers) {
+    const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})$/.exec(server)?.[1]);
+    if (!(port >= 1 && port <= 65535))
+      throw usageError({
+        code: 'BAD_FLAG',
+        message: `${source}: expected host:port, several separated by commas, not ${server === '' ? 'an empty text' : `"${server}"`}`,
+        hint: `For example ${source} 127.0.0.1:19094`,
+      });
+  }
+  return servers;
+}
+
+/** The kafkajs error that matters in a chain of retry wrappers. */
+function innermost(error: unknown): Error & { type?: string; broker?: string; code?: string | number } {
+  let at = error instanceof Error ? error : new Error(String(error));
+  while (at.cause instanceof Error) at = at.cause;
+  return at;
+}
+
+/** The broker's own name for an error (`UNKNOWN_TOPIC_OR_PARTITION`), if it is one. */
+export const kafkaErrorType = (error: unknown): string | undefined => innermost(error).type;
+
+const normal = (server: string) => server.replace(/^localhost:/, '127.0.0.1:').replaceAll(/[[\]]/g, '');
+
+/** Turns what kafkajs throws into an error for people (exit 4). */
+export function kafkaError(error: unknown, bootstrap: string, doing: string): ForgeError {
+  const inner = innermost(error);
+  const hint = 'Start it with `forge up`, or name another broker with --bootstrap-servers';
+  const known = bootstrap.split(',').map((server) => normal(server.trim()));
+  if (/^KafkaJS(Connection|RequestTimeout|BrokerNotFound|ConnectionClosed)/.test(inner.name) || typeof inner.code === 'string') {
+    const reason = /ECONNREFUSED/.test(inner.message)
+      ? 'connection refused'
+      : /timeout|ETIMEDOUT/i.test(inner.message)
+        ? 'timed out'
+        : /ECONNRESET|EPIPE|Closed connection/i.test(inner.message)
+          ? 'the broker closed the connection'
+          : inner.message.replace(/^Connection error: /, '');
+    const broker = inner.broker;
+    if (broker !== undefined && broker !== '' && !known.includes(normal(broker)))
+      return serverError({
+        code: 'ADVERTISED_UNREACHABLE',
+        message: redact(`Kafka answers on ${bootstrap} but tells its clients to use ${broker}, which cannot be reached: ${reason}`),
+        hint: "Correct the broker's advertised.listeners, so that this machine can reach the address",
+        cause: error,
+      });
+    return unreachableError(bootstrap, `Kafka, ${doing}`, reason, hint);
+  }
+  return serverError({
+    code: 'KAFKA_FAILED',
+    message: redact(`Kafka on ${bootstrap} failed at ${doing}: ${inner.type === undefined ? '' : `${inner.type}: `}${messageOf(inner)}`),
+    hint: 'See `forge logs kafka`',
+    cause: error,
+  });
+}
+
+export interface KafkaLink {
+  kafka: Kafka;
+  /** Waits for a step; an aborted signal cuts the connections and throws its reason. */
+  run<T>(doing: string, step: () => Promise<T>, limitMs?: number): Promise<T>;
+  /** Disconnects politely for at most a second, then cuts what is left. */
+  close(disconnect: () => Promise<void>): Promise<void>;
+}
+
+/** A kafkajs client whose sockets forge holds in its hand, so that nothing outlives it. */
+export async function openKafka(bootstrap: string, options: KafkaOptions = {}): Promise<KafkaLink> {
+  const { Kafka: Client, logLevel } = (await import('kafkajs')).default;
+  const sockets = new Set<Socket>();
+  const cut = (why: string) => {
+    for (const socket of sockets) socket.destroy(new Error(why));
+  };
+  const kafka = new Client({
+    clientId: 'forge',
+    brokers: bootstrap.split(',').map((server) => server.trim()),
+    connectionTimeout: options.connectTimeoutMs ?? 2_000,
+    requestTimeout: options.requestTimeoutMs ?? 10_000,
+    retry: { ...(options.retry ?? NO_RETRY), factor: 0.2, multiplier: 2 },
+    logLevel: logLevel.NOTHING,
+    socketFactory: ({ host, port, onConnect }) => {
+      const socket = connectSocket({ host, port, noDelay: true, keepAlive: true }, onConnect);
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      return socket;
+    },
+  });
+  return {
+    kafka,
+    async run<T>(doing: string, step: () => Promise<T>, limitMs?: number): Promise<T> {
+      options.signal?.throwIfAborted();
+      let end = (_: Error) => {};
+      const ended = new Promise<never>((_, reject) => (end = reject));
+      const onAbort = () => end(options.signal?.reason as Error);
+      options.signal?.addEventListener('abort', onAbort, { once: true });
+      const timer = limitMs === undefined ? undefined : setTimeout(() => end(new Error('SILENT')), limitMs);
+      const work = step();
+      work.catch(() => {});
+      try {
+        return await Promise.race([work, ended]);
+      } catch (error) {
+        if (options.signal?.aborted) {
+          cut('interrupted');
+          throw options.signal.reason;
+        }
+        if (error instanceof Error && error.message === 'SILENT') {
+          cut('no answer');
+          throw unreachableError(bootstrap, `Kafka, ${doing}`, `it took the connection and said nothing for ${(limitMs ?? 0) / 1000} s`);
+        }
+        throw error;
+      } finally {
+        clearTimeout(timer);
+        options.signal?.removeEventListener('abort', onAbort);
+      }
+    },
+    async close(disconnect) {
+      let timer: NodeJS.Timeout | undefined;
+      const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, 1_000)));
+      await Promise.race([disconnect().catch(() => {}), patience]);
+      clearTimeout(timer);
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** Connects within about two seconds or throws UNREACHABLE; the reason of a silent or foreign server is said. */
+export async function connectOrExplain(link: KafkaLink, bootstrap: string, connect: () => Promise<void>): Promise<void> {
+  try {
+    await link.run('connecting', connect, HANDSHAKE_MS);
+  } catch (error) {
+    if (error instanceof Error && /^KafkaJS/.test(error.name)) throw kafkaError(error, bootstrap, 'connecting');
+    throw error;
+  }
+}
+
+const TOPIC = 2;
+const DYNAMIC_TOPIC_CONFIG = 1;
+
+function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: AbortSignal | undefined): KafkaAdmin {
+  const ask = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
+    try {
+      return await link.run(doing, step);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof Error && error.name.startsWith('KafkaJS') && !kafkaErrorType(error)?.startsWith('UNKNOWN_TOPIC')
+        ? kafkaError(error, bootstrap, doing)
+        : error;
+    }
+  };
+  const partitionsOf = async (name: string) => {
+    try {
+      const { topics } = await ask(`reading topic ${name}`, () => admin.fetchTopicMetadata({ topics: [name] }));
+      return topics[0]?.partitions;
+    } catch (error) {
+      const type = kafkaErrorType(error);
+      if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined;
+      if (type === 'LEADER_NOT_AVAILABLE') return [];
+      throw error;
+    }
+  };
+  const waitForPartitions = (name: string, total: number) =>
+    waitUntil(
+      async () => {
+        const partitions = await partitionsOf(name);
+        return partitions !== undefined && partitions.length >= total && partitions.every((p) => p.leader >= 0);
+      },
+      { signal, what: `leaders of topic ${name}`, timeoutMs: 30_000 },
+    );
+  const settings = async (name: string) => {
+    const { resources } = await ask(`reading the settings of topic ${name}`, () =>
+      admin.describeConfigs({ resources: [{ type: TOPIC, name }], includeSynonyms: false }),
+    );
+    return resources[0]?.configEntries ?? [];
+  };
+  // kafkajs gives `configSource` to brokers of today and `isDefault` to those of yesterday.
+  const isOverride = (entry: { configSource?: number; isDefault: boolean }) =>
+    entry.configSource === undefined ? !entry.isDefault : entry.configSource === DYNAMIC_TOPIC_CONFIG;
+
+  const api: KafkaAdmin = {
+    topics: async () => (await ask('listing topics', () => admin.listTopics())).sort(),
+    async describeTopic(name) {
+      const partitions = await partitionsOf(name);
+      if (partitions === undefined) return undefined;
+      const entries = await settings(name);
+      const pairs = (of: typeof entries) => Object.fromEntries(of.map((entry) => [entry.configName, entry.configValue ?? '']));
+      return { name, partitions: partitions.length, config: pairs(entries), overrides: pairs(entries.filter(isOverride)) };
+    },
+    async createTopic({ name, partitions, config = {} }) {
+      const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
+      const created = await ask(`creating topic ${name}`, () =>
+        admin.createTopics({
+          waitForLeaders: false,
+          topics: [{ topic: name, numPartitions: partitions, replicationFactor: -1, configEntries }],
+        }),
+      );
+      await waitForPartitions(name, created ? partitions : 1);
+      return created;
+    },
+    async deleteTopic(name) {
+      try {
+        await ask(`deleting topic ${name}`, () => admin.deleteTopics({ topics: [name] }));
+      } catch (error) {
+        if (kafkaErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+        throw error;
+      }
+      await waitUntil(async () => (await partitionsOf(name)) === undefined, { signal, what: `topic ${name} to go`, timeoutMs: 30_000 });
+      return true;
+    },
+    async addPartitions(name, total) {
+      await ask(`adding partitions to topic ${name}`, () => admin.createPartitions({ topicPartitions: [{ topic: name, count: total }] }));
+      await waitForPartitions(name, total);
+    },
+    async setTopicConfig(name, config) {
+      // The request replaces all of a topic's settings, so the others have to go along.
+      const kept = Object.fromEntries((await settings(name)).filter(isOverride).map((entry) => [entry.configName, entry.configValue]));
+      const configEntries = Object.entries({ ...kept, ...config }).map(([key, value]) => ({ name: key, value }));
+      await ask(`changing the settings of topic ${name}`, () =>
+        admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name, configEntries }] }),
+      );
+      await waitUntil(
+        async () => {
+          const now = (await api.describeTopic(name))?.config ?? {};
+          return Object.entries(config).every(([key, value]) => now[key] === value);
+        },
+        { signal, what: `the settings of topic ${name}`, timeoutMs: 10_000 },
+      );
+    },
+    async offsets(name) {
+      const missing = () =>
+        serverError({ code: 'TOPIC_MISSING', message: `Kafka on ${bootstrap} has no topic ${name}`, hint: 'Create it with `forge up`' });
+      if ((await partitionsOf(name)) === undefined) throw missing();
+      const found = await ask(`reading the offsets of topic ${name}`, () => admin.fetchTopicOffsets(name)).catch((error: unknown) => {
+        throw kafkaErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION' ? missing() : error;
+      });
+      return found
+        .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
+        .sort((a, b) => a.partition - b.partition);
+    },
+    count: async (name) => Number((await api.offsets(name)).reduce((sum, { low, high }) => sum + high - low, 0n)),
+    async deleteGroup(groupId) {
+      await ask(`deleting consumer group ${groupId}`, () => admin.deleteGroups([groupId]));
+    },
+  };
+  return api;
+}
+
+/** Connects to a broker, hands it to `use` and always disconnects. `bootstrap` is host:port, several separated by commas. */
+export async function withKafka<T>(bootstrap: string, use: (kafka: KafkaAdmin) => Promise<T>, options: KafkaOptions = {}): Promise<T> {
+  const link = await openKafka(bootstrap, options);
+  const admin = link.kafka.admin();
+  try {
+    await connectOrExplain(link, bootstrap, () => admin.connect());
+    return await use(adminOf(admin, link, bootstrap, options.signal));
+  } finally {
+    await link.close(() => admin.disconnect());
+  }
+}
