@@ -109,7 +109,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
       await this.init();
       const result = await this.run();
       const interrupted = this.signal.aborted ? (this.signal.reason as Interrupted) : undefined;
-      const failure = this.failure === undefined ? undefined : reportError(interrupted ?? this.failure, this.id);
+      const failure = this.failure === undefined ? undefined : reportError(interrupted ?? this.failure);
       this.#print(result, failure);
       const code = this.exitCode ?? failure?.exitCode ?? interrupted?.exitCode;
       if (code !== undefined) process.exitCode = code;

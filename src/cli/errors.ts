@@ -1,5 +1,6 @@
 import { Errors } from '@oclif/core';
 import { ExitCode, ForgeError, messageOf } from '../errors.js';
+import { closest } from './closest.js';
 import { redact } from '../workspace/secret.js';
 
 /** The document that --json prints for every error, and its exit code. */
@@ -12,7 +13,7 @@ export interface ErrorReport {
 export class Interrupted extends Error {
   readonly exitCode: number;
 
-  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGPIPE') {
+  constructor(readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGPIPE') {
     super(`Interrupted by ${signal}`);
     this.name = 'Interrupted';
     this.exitCode = { SIGINT: ExitCode.interrupted, SIGTERM: ExitCode.terminated, SIGPIPE: 141 }[signal];
@@ -25,15 +26,12 @@ const report = (exitCode: number, code: string, message: string, hint?: string):
 });
 
 /** What a thrown thing means to the person who reads it. Undefined for oclif's `exit(n)`, which carries no message. */
-export function reportError(error: unknown, commandId?: string): ErrorReport | undefined {
+export function reportError(error: unknown, argv: readonly string[] = []): ErrorReport | undefined {
   if (error instanceof Errors.ExitError) return undefined;
   if (error instanceof ForgeError) return report(error.exitCode, error.code, error.message, error.hint);
   if (error instanceof Interrupted)
     return report(error.exitCode, 'INTERRUPTED', error.message, 'Run the same command again; it continues from what is there.');
-  if (error instanceof Errors.CLIError) {
-    const help = ['forge', ...(commandId?.split(':') ?? []), '--help'].join(' ');
-    return report(ExitCode.usage, 'USAGE', usageMessage(error.message), `See \`${help}\`.`);
-  }
+  if (error instanceof Errors.CLIError) return report(ExitCode.usage, 'USAGE', usageMessage(error.message), usageHint(error, argv));
   const hint =
     'This is a defect in forge. Run the command again with FORGE_DEBUG=1 and report the output and `forge version --json` at the project.';
   return report(ExitCode.defect, 'DEFECT', messageOf(error), hint);
@@ -42,6 +40,16 @@ export function reportError(error: unknown, commandId?: string): ErrorReport | u
 /** oclif's message without its own pointer to the help, which the hint gives better. */
 function usageMessage(message: string): string {
   return message.replace(/\n?See more help with --help\.?/, '').trim();
+}
+
+function usageHint(error: Error, argv: readonly string[]): string {
+  const end = argv.findIndex((word) => word.startsWith('-'));
+  const help = `See \`${['forge', ...argv.slice(0, end === -1 ? undefined : end), '--help'].join(' ')}\`.`;
+  // A flag that does not exist: oclif tells which, and which there are.
+  const { flags, parse } = error as { flags?: unknown; parse?: { input?: { flags?: object } } };
+  const wrong: unknown = Array.isArray(flags) ? flags[0] : undefined;
+  const near = typeof wrong === 'string' ? closest(wrong.replace(/^-+/, ''), Object.keys(parse?.input?.flags ?? {})) : undefined;
+  return near === undefined ? help : `Did you mean --${near}? ${help}`;
 }
 
 /** The stack of anything that was thrown, with its causes, for FORGE_DEBUG. */

@@ -1,0 +1,38 @@
+// Builds dist/, schemas/ and oclif.manifest.json. The same sources give the same bytes: CI fails when the committed ones differ.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const at = (...parts) => path.join(root, ...parts);
+const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
+
+rmSync(at('dist'), { recursive: true, force: true });
+execFileSync(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')], { cwd: root, stdio: 'inherit' });
+await writeSchemas();
+await writeManifest();
+
+/** The shapes of --json output, from src/cli/schemas.ts, and of forge.yaml, from src/config/schema.ts. */
+async function writeSchemas() {
+  const { z } = await import('zod');
+  const load = (file) => import(pathToFileURL(at('dist', 'src', file)).href);
+  const [{ schemas }, { configSchema }] = await Promise.all([load('cli/schemas.js'), load('config/schema.js')]);
+  rmSync(at('schemas'), { recursive: true, force: true });
+  mkdirSync(at('schemas'));
+  const documents = { ...schemas, forge: configSchema };
+  for (const [name, schema] of Object.entries(documents))
+    // Keys with a default may be left out of forge.yaml; output documents are described as they are printed.
+    writeJson(at('schemas', `${name}.schema.json`), z.toJSONSchema(schema, { io: name === 'forge' ? 'input' : 'output' }));
+}
+
+/** What `oclif manifest` does: the commands' flags and texts, so that `forge` need not load every command to start. */
+async function writeManifest() {
+  const { Plugin } = await import('@oclif/core');
+  process.env.NODE_ENV = 'production';
+  const plugin = new Plugin({ root, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true, respectNoCacheDefault: true });
+  await plugin.load();
+  const { commands, ...rest } = plugin.manifest;
+  const sorted = Object.fromEntries(Object.entries(commands).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeJson(at('oclif.manifest.json'), { commands: sorted, ...rest });
+}
