@@ -1,0 +1,168 @@
+import { serverError } from '../../errors.js';
+import { flinkClient, hasEnded, runSql, type FlinkClient, type FlinkJob } from '../../clients/flink.js';
+import { waitUntil } from '../../clients/wait.js';
+import { hashOf, newestState, stateFolder, type JobIdentity, type SavedState } from './checkpoints.js';
+import { splitStatements } from './statements.js';
+
+const SQL_HASH = 'forge.sql-hash';
+const TABLE = 'forge.table.';
+
+/** A streaming job as it should be. */
+export interface WantedJob {
+  name: string;
+  /** The whole script, secrets in place. */
+  sql: string;
+  /** UUIDs of the Iceberg tables that it writes, by name. */
+  tables: Record<string, string>;
+}
+
+export type JobFinding =
+  | { state: 'running'; job: FlinkJob }
+  | { state: 'absent'; why: string }
+  /** It runs, or tries to, and nothing but time is needed. */
+  | { state: 'settling'; job: FlinkJob; why: string }
+  /** What runs is not what is wanted. */
+  | { state: 'different'; jobs: FlinkJob[]; field: string; is: string; should: string; why: string };
+
+export const identityOf = (wanted: WantedJob): JobIdentity => ({ sqlHash: hashOf(wanted.sql), tables: wanted.tables });
+
+/** Compares the jobs of this name on a cluster with the wanted one: by hash of the SQL, then by the tables written. */
+export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<JobFinding> {
+  const named = (await flink.jobs()).filter((job) => job.name === wanted.name);
+  const active = named.filter((job) => !hasEnded(job));
+  const [job] = active;
+  if (job === undefined) {
+    const failed = named.filter((it) => it.status === 'FAILED').sort((a, b) => b.startedAt - a.startedAt)[0];
+    const cause = failed === undefined ? undefined : await flink.lastFailure(failed.id);
+    return { state: 'absent', why: cause === undefined ? `no job ${wanted.name} is running` : `job ${wanted.name} had failed: ${cause}` };
+  }
+  if (active.length > 1) {
+    return {
+      state: 'different',
+      jobs: active,
+      field: 'jobs',
+      is: String(active.length),
+      should: '1',
+      why: `${active.length} jobs named ${wanted.name} were running`,
+    };
+  }
+  const parameters = await flink.parameters(job.id);
+  const identity = identityOf(wanted);
+  const is = parameters[SQL_HASH] ?? 'none';
+  if (is !== identity.sqlHash) {
+    return { state: 'different', jobs: active, field: 'sql', is, should: identity.sqlHash, why: `the SQL of job ${wanted.name} changed` };
+  }
+  for (const [name, uuid] of Object.entries(identity.tables)) {
+    const was = parameters[TABLE + name] ?? 'none';
+    if (was !== uuid)
+      return { state: 'different', jobs: active, field: `table ${name}`, is: was, should: uuid, why: `table ${name} is a new one` };
+  }
+  if (job.allTasksRunning) return { state: 'running', job };
+  const cause = await flink.lastFailure(job.id);
+  return { state: 'settling', job, why: `job ${wanted.name} was ${job.status.toLowerCase()}${cause === undefined ? '' : `: ${cause}`}` };
+}
+
+/** From where a job starts, and what to tell about it. */
+export interface StartingPoint {
+  from?: SavedState;
+  /** For the recap. */
+  note: string;
+}
+
+/**
+ * Saved state is used unless every table is a new one: then the tables are empty, and what they should hold is read again
+ * from the start of the topic. With some of the tables replaced, state is kept, so that the others get no row twice.
+ */
+export async function startingPoint(root: string, identity: JobIdentity): Promise<StartingPoint> {
+  const saved = await newestState(root);
+  if (saved === undefined) return { note: 'reading the topic from its start' };
+  const names = Object.keys(identity.tables);
+  const same = names.filter((name) => saved.identity.tables[name] === identity.tables[name]);
+  if (names.length > 0 && same.length === 0) return { note: 'its tables are new, so the topic is read again from its start' };
+  const replaced = names.filter((name) => !same.includes(name));
+  const note = saved.identity.sqlHash === identity.sqlHash ? 'resumed from its last checkpoint' : 'resumed from a savepoint';
+  return { from: saved, note: replaced.length === 0 ? note : `${note}; ${replaced.join(', ')} hold rows from now on` };
+}
+
+/** Ends jobs and keeps their state: with a savepoint where Flink can take one, else by cancelling (its checkpoints stay). */
+export async function endJobs(flink: FlinkClient, jobs: FlinkJob[], savepoints: string, signal: AbortSignal): Promise<void> {
+  for (const job of jobs) {
+    try {
+      if (job.allTasksRunning) await flink.stopWithSavepoint(job.id, `file://${savepoints}`);
+      else await flink.cancel(job.id);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (await stillActive(flink, job.id)) await flink.cancel(job.id);
+      else if (!isFlinkRefusal(error)) throw error;
+    }
+    await waitUntil(async () => !(await stillActive(flink, job.id)), { signal, what: `job ${job.name} to end` });
+  }
+}
+
+const stillActive = async (flink: FlinkClient, id: string): Promise<boolean> =>
+  (await flink.jobs()).some((job) => job.id === id && !hasEnded(job));
+const isFlinkRefusal = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'SAVEPOINT_FAILED' || error.code === 'FLINK_REFUSED');
+
+export interface Submission {
+  flinkUrl: string;
+  gatewayUrl: string;
+  /** Folder that holds the state of this job's submissions. */
+  stateRoot: string;
+  wanted: WantedJob;
+  from?: SavedState;
+  signal: AbortSignal;
+  progress: (text: string) => void;
+}
+
+/**
+ * Submits a job and waits until all of its tasks run.
+ * @throws ForgeError SQL_FAILED; JOB_NOT_RESTORED when the job cannot start from `from`; JOB_FAILED otherwise
+ */
+export async function submitJob(options: Submission): Promise<FlinkJob> {
+  const { wanted, signal, progress } = options;
+  const identity = identityOf(wanted);
+  const folder = await stateFolder(options.stateRoot, identity);
+  const parameters = {
+    [SQL_HASH]: identity.sqlHash,
+    ...Object.fromEntries(Object.entries(identity.tables).map(([name, uuid]) => [TABLE + name, uuid])),
+  };
+  const properties: Record<string, string> = {
+    'execution.checkpointing.dir': `file://${folder}`,
+    'execution.checkpointing.savepoint-dir': `file://${folder}`,
+    'pipeline.global-job-parameters': Object.entries(parameters)
+      .map(([key, value]) => `${key}:${value}`)
+      .join(','),
+    ...(options.from === undefined ? {} : { 'execution.state-recovery.path': options.from.address }),
+  };
+  const statements = splitStatements(wanted.sql);
+  const results = await runSql(options.gatewayUrl, statements, {
+    properties,
+    signal,
+    onStatement: (index) => progress(`statement ${index + 1} of ${statements.length}`),
+  });
+  const id = results.findLast((result) => result.jobId !== undefined)?.jobId;
+  if (id === undefined)
+    throw serverError({
+      code: 'JOB_FAILED',
+      message: `The SQL of job ${wanted.name} started no job`,
+      hint: 'It needs an INSERT or a statement set',
+    });
+  const flink = flinkClient(options.flinkUrl, signal);
+  progress('waiting for the job to run');
+  return waitUntil(
+    async () => {
+      const job = (await flink.jobs()).find((it) => it.id === id);
+      if (job !== undefined && hasEnded(job)) {
+        const cause = (await flink.lastFailure(id)) ?? job.status;
+        throw serverError({
+          code: options.from === undefined ? 'JOB_FAILED' : 'JOB_NOT_RESTORED',
+          message: `Job ${wanted.name} did not start${options.from === undefined ? '' : ' from its saved state'}: ${cause}`,
+          hint: 'See `forge logs flink`',
+        });
+      }
+      return job?.allTasksRunning === true ? job : undefined;
+    },
+    { signal, what: `job ${wanted.name} to run` },
+  );
+}
