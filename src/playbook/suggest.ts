@@ -1,0 +1,19 @@
+/** ` (did you mean X?)` for the word in `known` that is nearest to `word`, or nothing when none is near. */
+export function didYouMean(word: string, known: Iterable<string>): string {
+  const limit = Math.max(2, Math.floor(word.length / 3));
+  const [nearest] = [...known]
+    .map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
+    .filter(({ edits }) => edits <= limit)
+    .sort((a, b) => a.edits - b.edits);
+  return nearest ? ` (did you mean ${nearest.candidate}?)` : '';
+}
+
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...to].entries()) next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === other ? 0 : 1)));
+    row = next;
+  }
+  return row[to.length]!;
+}
