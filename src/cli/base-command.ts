@@ -3,7 +3,7 @@ import { Command, Flags } from '@oclif/core';
 import { usageError } from '../errors.js';
 import { errorText, type ErrorReport, Interrupted, reportError } from './errors.js';
 import { createOutput, type Output } from './output.js';
-import { ownWords, wantsJson } from './argv.js';
+import { formatOf, ownWords } from './argv.js';
 
 export { packageRoot } from './paths.js';
 
@@ -31,10 +31,13 @@ export { packageRoot } from './paths.js';
  * - A result that is worth printing although something failed (the recap of `up`) sets `this.failure = error` and is returned.
  * - `this.signal` is aborted by Ctrl-C and SIGTERM. Throw, or return a result: without an `exitCode` of its own the command
  *   then exits 130 or 143. A second Ctrl-C ends at once.
+ * - Commands that run playbooks add `runFlags` and give `createRunRenderer(…).onEvent` (src/cli/render.ts) to the runner.
  * - `this.output` takes notes and a live line on stderr; the result belongs into `render`.
  */
 export abstract class ForgeCommand<Result = unknown> extends Command {
   static override enableJsonFlag = true;
+  /** Set it where secrets are the result (`env`): stdout is then not masked. */
+  static revealsSecrets = false;
 
   static override baseFlags = {
     workspace: Flags.string({
@@ -62,8 +65,9 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
 
   protected get output(): Output {
     this.#output ??= createOutput({
-      json: this.jsonEnabled(),
+      format: formatOf(this.argv),
       quiet: ownWords(this.argv).some((word) => word === '--quiet' || word === '-q'),
+      reveal: (this.ctor as typeof ForgeCommand).revealsSecrets,
     });
     return this.#output;
   }
@@ -79,7 +83,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   protected render?(result: Result): string | void;
 
   override jsonEnabled(): boolean {
-    return wantsJson(this.argv);
+    return formatOf(this.argv) === 'json';
   }
 
   override log(message = ''): void {
@@ -97,7 +101,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
 
   /** Asks a yes-or-no question on a terminal; where nobody can answer it is an error that names the flag to use. */
   protected async confirm(question: string, flag = '--yes'): Promise<boolean> {
-    if (this.jsonEnabled() || !process.stdin.isTTY || !process.stderr.isTTY)
+    if (this.output.format !== 'text' || !process.stdin.isTTY || !process.stderr.isTTY)
       throw usageError({ code: 'CONFIRMATION_NEEDED', message: `${question} Nobody can answer here.`, hint: `Add ${flag}.` });
     const { confirm } = await import('@inquirer/prompts');
     return confirm({ message: question, default: false }, { output: process.stderr, signal: this.signal });
@@ -124,7 +128,9 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   }
 
   #print(result: Result, failure: ErrorReport | undefined): void {
-    if (this.jsonEnabled()) return this.output.document(failure ? { ...result, ...failure.document } : (result ?? {}));
+    const document = failure ? { ...result, ...failure.document } : (result ?? {});
+    if (this.output.format === 'json') return this.output.document(document);
+    if (this.output.format === 'ndjson') return this.output.record({ type: 'result', ...document });
     const text = this.render?.(result);
     if (typeof text === 'string' && text !== '') this.output.line(text);
     if (failure) this.output.error(errorText(failure, this.failure));

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Config, Help, type Interfaces, Plugin, run, settings } from '@oclif/core';
-import { ownWords, wantsJson } from './argv.js';
+import { formatOf, ownWords } from './argv.js';
 import { errorText, Interrupted, reportError } from './errors.js';
 import { createOutput } from './output.js';
 import { packageRoot } from './paths.js';
@@ -47,14 +47,14 @@ async function sources(root: string) {
 
 /** `--json` promises one document on stdout, so help is given as one. */
 async function answerInJson(argv: string[], config: Config): Promise<boolean> {
-  if (!wantsJson(argv)) return false;
+  if (formatOf(argv) !== 'json') return false;
   const words = argv.filter((word) => word !== '--json');
   const isTopic = config.findTopic(words.join(':')) !== undefined && config.findCommand(words.join(':')) === undefined;
   const asksHelp = words.length === 0 || ownWords(words).some((word) => word === '--help' || word === '-h');
   if (!isTopic && !asksHelp) return false;
   const help = new TextHelp(config, { stripAnsi: true });
   await help.showHelp(words);
-  createOutput({ json: true, quiet: false }).document({ help: help.text });
+  createOutput({ format: 'json', quiet: false }).document({ help: help.text });
   return true;
 }
 
@@ -66,15 +66,17 @@ class TextHelp extends Help {
   }
 }
 
-const versionInJson = (argv: string[]): string[] => (argv[0] === '--version' && wantsJson(argv) ? ['version', ...argv.slice(1)] : argv);
+const versionInJson = (argv: string[]): string[] =>
+  argv[0] === '--version' && formatOf(argv) === 'json' ? ['version', ...argv.slice(1)] : argv;
 
 async function fail(error: unknown, argv: string[]): Promise<void> {
   const report = reportError(error, argv);
   process.exitCode = report?.exitCode ?? (error as { oclif?: { exit?: number } }).oclif?.exit ?? 1;
   if (!report || (error instanceof Interrupted && error.signal === 'SIGPIPE')) return;
-  const json = wantsJson(argv);
-  const output = createOutput({ json, quiet: false });
-  if (json) output.document(report.document);
+  const format = formatOf(argv);
+  const output = createOutput({ format, quiet: false });
+  if (format === 'json') output.document(report.document);
+  else if (format === 'ndjson') output.record({ type: 'result', ...report.document });
   else output.error(errorText(report, error));
 }
 

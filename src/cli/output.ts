@@ -1,28 +1,31 @@
 import { redact } from '../workspace/secret.js';
+import type { OutputFormat } from './argv.js';
 
 /** How often a live line that nobody can overwrite (a pipe, a CI log) is printed again. */
 const PLAIN_LIVE_MS = 10_000;
 
 export interface OutputOptions {
-  /** One JSON document and nothing else on stdout; notes on stderr are kept to errors. */
-  json: boolean;
+  /** With json and ndjson nothing but documents goes to stdout, and nothing but errors to stderr. */
+  format: OutputFormat;
   quiet: boolean;
+  /** For a command whose result is secrets (`env`): stdout is not masked. */
+  reveal?: boolean;
   stdout?: NodeJS.WriteStream;
   stderr?: NodeJS.WriteStream;
 }
 
 /** The only way to a person or a script: everything that forge prints passes here, and through `redact`. */
 export interface Output {
-  readonly json: boolean;
+  readonly format: OutputFormat;
   readonly quiet: boolean;
   /** Whether stdout is a terminal that a live display may redraw. */
   readonly interactive: boolean;
   readonly columns: number;
-  /** A result for stdout; silent with --json. */
+  /** A result for stdout; silent unless the format is text. */
   line(text?: string): void;
-  /** Something for a person to know, on stderr; silent with --json and --quiet. */
+  /** Something for a person to know, on stderr; silent unless the format is text, and with --quiet. */
   note(text: string): void;
-  /** One line on stderr that replaces itself; on a pipe it is printed every ten seconds. Silent with --json and --quiet. */
+  /** One line on stderr that replaces itself; on a pipe it is printed every ten seconds. Silent like `note`. */
   live(text: string): void;
   /** Ends the live line, so that the next text starts on a line of its own. */
   liveEnd(): void;
@@ -47,11 +50,12 @@ export function createOutput(options: OutputOptions): Output {
   };
   const write = (stream: NodeJS.WriteStream, text: string): void => {
     liveEnd();
-    stream.write(`${redact(text)}\n`);
+    stream.write(`${options.reveal && stream === stdout ? text : redact(text)}\n`);
   };
+  const silent = options.format !== 'text' || options.quiet;
 
   return {
-    json: options.json,
+    format: options.format,
     quiet: options.quiet,
     get interactive() {
       return stdout.isTTY === true && process.env['TERM'] !== 'dumb';
@@ -60,13 +64,13 @@ export function createOutput(options: OutputOptions): Output {
       return stdout.columns ?? 80;
     },
     line: (text = '') => {
-      if (!options.json) write(stdout, text);
+      if (options.format === 'text') write(stdout, text);
     },
     note: (text) => {
-      if (!options.json && !options.quiet) write(stderr, text);
+      if (!silent) write(stderr, text);
     },
     live: (text) => {
-      if (options.json || options.quiet) return;
+      if (silent) return;
       if (stderr.isTTY) {
         // One column is left free: a full line would wrap, and the return would not reach its start.
         stderr.write(`\r\u001B[2K${redact(text).slice(0, (stderr.columns ?? 80) - 1)}`);
