@@ -22,9 +22,18 @@ export type JobFinding =
   /** It runs, or tries to, and nothing but time is needed. */
   | { state: 'settling'; job: FlinkJob; why: string }
   /** What runs is not what is wanted. */
-  | { state: 'different'; jobs: FlinkJob[]; field: string; is: string; should: string; why: string };
+  | { state: 'different'; jobs: FlinkJob[]; was: JobIdentity; field: string; is: string; should: string; why: string };
 
 export const identityOf = (wanted: WantedJob): JobIdentity => ({ sqlHash: hashOf(wanted.sql), tables: wanted.tables });
+
+/** The identity that a job was submitted with, from its parameters. */
+function identityFrom(parameters: Record<string, string>): JobIdentity {
+  const tables = Object.entries(parameters).filter(([key]) => key.startsWith(TABLE));
+  return {
+    sqlHash: parameters[SQL_HASH] ?? 'none',
+    tables: Object.fromEntries(tables.map(([key, uuid]) => [key.slice(TABLE.length), uuid])),
+  };
+}
 
 /** Compares the jobs of this name on a cluster with the wanted one: by hash of the SQL, then by the tables written. */
 export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<JobFinding> {
@@ -36,26 +45,21 @@ export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<Jo
     const cause = failed === undefined ? undefined : await flink.lastFailure(failed.id);
     return { state: 'absent', why: cause === undefined ? `no job ${wanted.name} is running` : `job ${wanted.name} had failed: ${cause}` };
   }
-  if (active.length > 1) {
-    return {
-      state: 'different',
-      jobs: active,
-      field: 'jobs',
-      is: String(active.length),
-      should: '1',
-      why: `${active.length} jobs named ${wanted.name} were running`,
-    };
-  }
-  const parameters = await flink.parameters(job.id);
+  const was = identityFrom(await flink.parameters(job.id));
+  const different = (field: string, is: string, should: string, why: string): JobFinding => ({
+    state: 'different',
+    jobs: active,
+    was,
+    field,
+    is,
+    should,
+    why,
+  });
+  if (active.length > 1) return different('jobs', String(active.length), '1', `${active.length} jobs named ${wanted.name} were running`);
   const identity = identityOf(wanted);
-  const is = parameters[SQL_HASH] ?? 'none';
-  if (is !== identity.sqlHash) {
-    return { state: 'different', jobs: active, field: 'sql', is, should: identity.sqlHash, why: `the SQL of job ${wanted.name} changed` };
-  }
+  if (was.sqlHash !== identity.sqlHash) return different('sql', was.sqlHash, identity.sqlHash, `the SQL of job ${wanted.name} changed`);
   for (const [name, uuid] of Object.entries(identity.tables)) {
-    const was = parameters[TABLE + name] ?? 'none';
-    if (was !== uuid)
-      return { state: 'different', jobs: active, field: `table ${name}`, is: was, should: uuid, why: `table ${name} is a new one` };
+    if (was.tables[name] !== uuid) return different(`table ${name}`, was.tables[name] ?? 'none', uuid, `table ${name} is a new one`);
   }
   if (job.allTasksRunning) return { state: 'running', job };
   const cause = await flink.lastFailure(job.id);

@@ -1,0 +1,173 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { flinkClient } from '../clients/flink.js';
+import { stackCatalog, tableFacts } from '../clients/iceberg.js';
+import { quoteIdentifier, withPostgres } from '../clients/postgresql.js';
+import { sqlGateway } from '../components/flink/gateway.js';
+import {
+  endJobs,
+  findJob,
+  identityOf,
+  startingPoint,
+  submitJob,
+  type JobFinding,
+  type StartingPoint,
+  type WantedJob,
+} from '../engines/flink/job.js';
+import { stateFolder, type SavedState } from '../engines/flink/checkpoints.js';
+import { ForgeError, usageError } from '../errors.js';
+import { waitUntil } from '../clients/wait.js';
+import { defineModule, type Observation, type TaskContext } from './contract.js';
+
+const schema = z.strictObject({
+  name: z.string().min(1).describe('Name of the job, unique on the cluster'),
+  sql: z.string().min(1).describe('File with the script, as the template module wrote it'),
+  namespace: z.string().min(1).describe('Iceberg namespace of the tables'),
+  tables: z.array(z.string().min(1)).describe('Iceberg tables that the job writes'),
+  database: z.string().min(1).describe('PostgreSQL database of the views'),
+  views: z.array(z.string().min(1)).describe('Views that the job keeps; emptied when it reads the topic again from its start'),
+});
+type Args = z.output<typeof schema>;
+
+/** A Flink SQL job, submitted through a SQL gateway that runs only meanwhile. */
+export const flinkJob = defineModule<Args>({
+  name: 'flink.job',
+  summary: 'A streaming job of Flink SQL, known by its name, its SQL and the tables that it writes',
+  schema,
+  timeoutSeconds: 180,
+
+  async observe(args, context): Promise<Observation> {
+    const flink = flinkClient(context.stack.endpoints['flink']!.url, context.signal);
+    const wanted = await wantedJob(args, context);
+    if (wanted === undefined) {
+      await flink.overview();
+      return { state: 'missing', message: `no job ${args.name} is running, and its script is not written yet` };
+    }
+    const finding = await findJob(flink, wanted);
+    const leftOver = await sqlGateway(context.stack).isRunning();
+    return leftOver && finding.state === 'running'
+      ? drift('SQL gateway', 'running', 'stopped', 'an interrupted run left the SQL gateway running')
+      : observationOf(finding);
+  },
+
+  async apply(args, _observation, context): Promise<string> {
+    const { stack, signal } = context;
+    const flink = flinkClient(stack.endpoints['flink']!.url, signal);
+    const wanted = await wantedJob(args, context);
+    if (wanted === undefined) throw missingScript(args.sql);
+    const gateway = sqlGateway(stack);
+    try {
+      const finding = await findJob(flink, wanted);
+      if (finding.state === 'running') return 'the SQL gateway that an interrupted run left was stopped';
+      if (finding.state === 'settling') {
+        context.waitingFor(`${finding.why}, to run again`);
+        await waitUntilRunning(args, context);
+        return `${finding.why}; it runs again`;
+      }
+      const gatewayUp = gateway.start(signal, context.progress);
+      // An early failure of the gateway must not become an unhandled rejection while the old job is being stopped.
+      gatewayUp.catch(() => undefined);
+      const stateRoot = path.join(stack.workspace.data, 'flink', 'jobs', args.name);
+      if (finding.state === 'different') {
+        context.progress('stopping the job with a savepoint');
+        await endJobs(flink, finding.jobs, await stateFolder(stateRoot, finding.was), signal);
+      }
+      const start = await startingPoint(stateRoot, identityOf(wanted));
+      context.waitingFor('the SQL gateway');
+      const gatewayUrl = await gatewayUp;
+      context.waitingFor(`job ${args.name} to run`);
+      const submit = async (from?: SavedState): Promise<void> => {
+        if (from === undefined) await emptyViews(args, context);
+        await submitJob({
+          flinkUrl: stack.endpoints['flink']!.url,
+          gatewayUrl,
+          stateRoot,
+          wanted,
+          from,
+          signal,
+          progress: context.progress,
+        });
+      };
+      return `${finding.why}; submitted, ${await submitFrom(start, submit)}`;
+    } finally {
+      await gateway.stop();
+    }
+  },
+
+  async remove(args, context): Promise<void> {
+    const flink = flinkClient(context.stack.endpoints['flink']!.url, context.signal);
+    const jobs = (await flink.jobs()).filter((job) => job.name === args.name && !['FAILED', 'CANCELED', 'FINISHED'].includes(job.status));
+    for (const job of jobs) await flink.cancel(job.id);
+    await sqlGateway(context.stack).stop();
+  },
+});
+
+const drift = (field: string, is: string, should: string, message: string): Observation => ({
+  state: 'drifted',
+  message,
+  diff: [{ field, is, should }],
+});
+
+function observationOf(finding: JobFinding): Observation {
+  switch (finding.state) {
+    case 'running':
+      return { state: 'in-sync' };
+    case 'absent':
+      return { state: 'missing', message: finding.why };
+    case 'settling':
+      return drift('status', finding.job.status, 'RUNNING', finding.why);
+    case 'different':
+      return drift(finding.field, finding.is, finding.should, finding.why);
+  }
+}
+
+/** Undefined while the script or a table is not there yet. */
+async function wantedJob(args: Args, { stack, signal }: TaskContext): Promise<WantedJob | undefined> {
+  const sql = await readFile(args.sql, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (sql === undefined) return undefined;
+  const catalog = stackCatalog(stack);
+  const loaded = await Promise.all(args.tables.map(async (name) => [name, await catalog.loadTable(args.namespace, name, signal)] as const));
+  const tables: Record<string, string> = {};
+  for (const [name, table] of loaded) if (table !== undefined) tables[name] = tableFacts(table).uuid;
+  return { name: args.name, sql, tables };
+}
+
+async function waitUntilRunning(args: Args, context: TaskContext): Promise<void> {
+  const flink = flinkClient(context.stack.endpoints['flink']!.url, context.signal);
+  const running = async (): Promise<boolean> => (await flink.jobs()).some((job) => job.name === args.name && job.allTasksRunning);
+  await waitUntil(running, { signal: context.signal, what: `job ${args.name} to run again` });
+}
+
+/** Submits from saved state where there is some; where the job cannot take it, from the start of the topic. Says which. */
+async function submitFrom(start: StartingPoint, submit: (from?: SavedState) => Promise<void>): Promise<string> {
+  try {
+    await submit(start.from);
+    return start.note;
+  } catch (error) {
+    if (!(error instanceof ForgeError) || error.code !== 'JOB_NOT_RESTORED') throw error;
+    await submit();
+    return `its saved state does not fit the new SQL, so the topic is read again from its start (closed windows are written a second time)`;
+  }
+}
+
+async function emptyViews(args: Args, { stack, signal }: TaskContext): Promise<void> {
+  if (args.views.length === 0) return;
+  const { host, port } = stack.endpoints['postgresql']!;
+  const { username, password } = stack.credentials.get('views');
+  await withPostgres(
+    { host, port, user: username!.reveal(), password: password!, database: args.database },
+    (client) => client.query(`TRUNCATE ${args.views.map(quoteIdentifier).join(', ')}`),
+    { signal },
+  );
+}
+
+const missingScript = (file: string): ForgeError =>
+  usageError({
+    code: 'SCRIPT_MISSING',
+    message: `The job's script ${file} is not there`,
+    hint: 'The task that writes it has to come first (needs)',
+  });
