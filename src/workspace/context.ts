@@ -36,3 +36,7 @@ export interface StackContext extends Selection {
   /** Folder that holds forge's own playbooks/, templates/ and packages.yaml. */
   packageRoot: string;
 }
+
+/** What clients name as the warehouse: Polaris takes the catalog's name, the Iceberg REST catalog a location. */
+export const warehouseOf = ({ catalog, config }: Pick<StackContext, 'catalog' | 'config'>): string =>
+  catalog === 'polaris' ? config.lake.catalog : `s3://${config.lake.bucket}/warehouse`;
