@@ -31,7 +31,9 @@ export function reportError(error: unknown, argv: readonly string[] = []): Error
   if (error instanceof ForgeError) return report(error.exitCode, error.code, error.message, error.hint);
   if (error instanceof Interrupted)
     return report(error.exitCode, 'INTERRUPTED', error.message, 'Run the same command again; it continues from what is there.');
-  if (error instanceof Errors.CLIError) return report(ExitCode.usage, 'USAGE', usageMessage(error.message), usageHint(error, argv));
+  // oclif's other exit codes are of its own troubles, such as a command that cannot be loaded.
+  if (error instanceof Errors.CLIError && error.oclif.exit === ExitCode.usage)
+    return report(ExitCode.usage, 'USAGE', usageMessage(error.message), usageHint(error, argv));
   const hint =
     'This is a defect in forge. Run the command again with FORGE_DEBUG=1 and report the output and `forge version --json` at the project.';
   return report(ExitCode.defect, 'DEFECT', messageOf(error), hint);

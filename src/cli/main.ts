@@ -10,10 +10,12 @@ export interface MainOptions {
   argv: string[];
   /** Run the commands' sources (bin/dev.js). */
   development?: boolean;
+  /** Folder with the package.json that describes the commands; forge's own unless a test says otherwise. */
+  root?: string;
 }
 
 /** Runs one command line and ends the process with the exit code that it deserves. */
-export async function main({ argv, development = false }: MainOptions): Promise<never> {
+export async function main({ argv, development = false, root = packageRoot() }: MainOptions): Promise<never> {
   if (ownWords(argv).includes('--no-color')) process.env['NO_COLOR'] = '1';
   process.stdout.on('error', ignoreClosedPipe);
   process.stderr.on('error', ignoreClosedPipe);
@@ -23,7 +25,6 @@ export async function main({ argv, development = false }: MainOptions): Promise<
   // oclif would otherwise look for sources whenever NODE_ENV says test or development, and take dist/ without a word when it finds none.
   settings.enableAutoTranspile = false;
   try {
-    const root = packageRoot();
     const config = await Config.load(development ? await sources(root) : { root });
     if (!(await answerInJson(argv, config))) await run(versionInJson(argv), config);
   } catch (error) {

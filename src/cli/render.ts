@@ -118,7 +118,9 @@ interface Finished {
 function finished({ id, status, seconds, message, diff }: Finished, { diff: showDiff, check }: RunRendererOptions): string {
   const label = check && status === 'changed' ? 'would change' : status;
   const took = seconds !== undefined && seconds >= 1 ? ` (${duration(seconds)})` : '';
-  const line = `${label.padEnd(8)} ${id}${took}${message ? `: ${message}` : ''}`;
+  // A failure is told in full before the recap.
+  const text = status === 'failed' ? message?.split('\n')[0] : message;
+  const line = `${label.padEnd(8)} ${id}${took}${text ? `: ${text}` : ''}`;
   const differences = showDiff ? (diff ?? []).map(({ field, is, should }) => `    ${field}: ${is} -> ${should}`) : [];
   return [line, ...differences].join('\n');
 }

@@ -3,7 +3,7 @@ import { usageError } from '../../errors.js';
 import { closest } from '../closest.js';
 
 /** An unknown command is an error like all others (exit 2, one document with --json), with the nearest name; it never prompts. */
-const hook: Hook.CommandNotFound = function ({ id, argv, config }) {
+const hook: Hook.CommandNotFound = function ({ id, config }) {
   if (id.startsWith('-'))
     throw usageError({
       code: 'USAGE',
@@ -19,13 +19,13 @@ const hook: Hook.CommandNotFound = function ({ id, argv, config }) {
       message: `forge ${command.join(' ')} takes no argument: ${words.slice(command.length).join(' ')}`,
       hint: `See \`forge ${command.join(' ')} --help\`.`,
     });
-  const known = config.commands.filter((command) => !command.hidden).map((command) => toConfiguredId(command.id, config));
-  const asked = toConfiguredId(id, config);
-  const near = closest(asked, known) ?? closest([asked, ...(argv ?? [])].join(' '), known);
+  const known = config.commands.filter(({ hidden }) => !hidden).map((found) => toConfiguredId(found.id, config));
+  const parts = words.map((_, index) => words.slice(0, words.length - index).join(' '));
+  const near = parts.map((part) => closest(part, known)).find((name) => name !== undefined);
   const help = config.findTopic(id.split(':')[0] ?? '') ? `forge ${id.split(':')[0]} --help` : 'forge --help';
   throw usageError({
     code: 'UNKNOWN_COMMAND',
-    message: `${asked} is not a forge command.`,
+    message: `${words.join(' ')} is not a forge command.`,
     hint: near === undefined ? `\`${help}\` lists the commands.` : `Did you mean \`forge ${near}\`? \`${help}\` lists the commands.`,
   });
 };
