@@ -40,13 +40,6 @@ const FIND = `
       WHERE i.indrelid = c.oid AND i.indisprimary) AS key
   FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relname = $1`;
 
-const catalogType = (of: string) => of.replace(/^timestamptz$/, 'timestamp with time zone');
-const columnsText = (columns: { name: string; type: string }[]) =>
-  [...columns]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((column) => `${column.name} ${column.type}`)
-    .join(', ');
-
 async function inDatabase<T>(args: Args, context: TaskContext, use: (client: PostgresClient) => Promise<T>): Promise<T> {
   const { withPostgres } = await import('../clients/postgresql.js');
   return withPostgres(postgresAdmin(context, args.database), use, { signal: context.signal });
@@ -54,13 +47,15 @@ async function inDatabase<T>(args: Args, context: TaskContext, use: (client: Pos
 
 function compare(args: Args, found: Relation): Difference[] {
   const differences: Difference[] = [];
-  const check = (field: string, is: string, should: string) => {
+  const check = (field: string, is = 'missing', should = 'missing') => {
     if (is !== should) differences.push({ field, is, should });
   };
   check('kind', KINDS[found.kind] ?? found.kind, 'TABLE');
-  const wanted = Object.entries(args.columns).map(([name, of]) => ({ name, type: catalogType(of) }));
-  check('columns', columnsText(found.columns ?? []), columnsText(wanted));
-  check('key', (found.key ?? []).join(', ') || 'none', args.key.join(', '));
+  if (differences.length > 0) return differences;
+  const columns = Object.fromEntries((found.columns ?? []).map(({ name, type }) => [name, type]));
+  for (const name of new Set([...Object.keys(args.columns), ...Object.keys(columns)]))
+    check(`column ${name}`, columns[name], args.columns[name]?.replace(/^timestamptz$/, 'timestamp with time zone'));
+  check('key', (found.key ?? []).join(', ') || 'missing', args.key.join(', '));
   check('owner', found.owner, args.owner);
   return differences;
 }
