@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { packageRoot } from '../../src/cli/paths.js';
+import type {} from './world.js';
+
+/**
+ * The servers of the integration tests: those of the workspace that FORGE_TEST_WORKSPACE names, or else those that
+ * forge itself brings up in a folder of their own, and takes down in the end.
+ */
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const given = process.env.FORGE_TEST_WORKSPACE;
+  project.provide('cacheDir', cacheDir());
+  if (given !== undefined && given !== '') {
+    const root = resolve(given);
+    if (!existsSync(join(root, '.forge', 'stack.json')))
+      throw new Error(`FORGE_TEST_WORKSPACE is ${root}, where no stack was brought up; run \`forge up\` there first`);
+    project.provide('workspaceRoot', root);
+    return undefined;
+  }
+  const root = await mkdtemp(join(tmpdir(), 'forge-integration-'));
+  const down = async (): Promise<void> => {
+    const { code, text } = await forge(['down', '--yes', '--json'], root);
+    if (code !== 0) throw new Error(`the servers of the integration tests in ${root} did not go down: ${text}`);
+    await rm(root, { recursive: true, force: true });
+  };
+  const up = await forge(['up', '--json'], root);
+  if (up.code !== 0) {
+    await down().catch(() => undefined);
+    throw new Error(`the servers of the integration tests cannot be had (forge up exits ${up.code}): ${up.text}`);
+  }
+  project.provide('workspaceRoot', root);
+  return down;
+}
+
+function cacheDir(): string {
+  return process.env.FORGE_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? tmpdir(), '.cache'), 'forge');
+}
+
+function forge(args: string[], cwd: string): Promise<{ code: number; text: string }> {
+  const script = join(packageRoot(), 'bin', 'run.js');
+  return new Promise((done) => {
+    execFile(process.execPath, [script, ...args], { cwd, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+      done({ code, text: describe(stdout) ?? (stdout + stderr || String(error)) });
+    });
+  });
+}
+
+function describe(stdout: string): string | undefined {
+  try {
+    const { error } = JSON.parse(stdout) as { error?: { code: string; message: string; hint?: string } };
+    return error && [error.code, error.message, error.hint].filter(Boolean).join('. ');
+  } catch {
+    return undefined;
+  }
+}
