@@ -9,7 +9,10 @@ const at = (...parts) => path.join(root, ...parts);
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
 
 rmSync(at('dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')], { cwd: root, stdio: 'inherit' });
+execFileSync(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')], {
+  cwd: root,
+  stdio: 'inherit',
+});
 await writeSchemas();
 await writeManifest();
 

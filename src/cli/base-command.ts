@@ -80,7 +80,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   abstract override run(): Promise<Result>;
 
   /** The result as text for a person; without it a command prints nothing but notes. */
-  protected render?(result: Result): string | void;
+  protected render?(result: Result): string | undefined;
 
   override jsonEnabled(): boolean {
     return formatOf(this.argv) === 'json';
@@ -132,7 +132,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
     if (this.output.format === 'json') return this.output.document(document);
     if (this.output.format === 'ndjson') return this.output.record({ type: 'result', ...document });
     const text = this.render?.(result);
-    if (typeof text === 'string' && text !== '') this.output.line(text);
+    if (text) this.output.line(text);
     if (failure) this.output.error(errorText(failure, this.failure));
   }
 

@@ -4,14 +4,21 @@ import type { OutputFormat } from './argv.js';
 /** How often a live line that nobody can overwrite (a pipe, a CI log) is printed again. */
 const PLAIN_LIVE_MS = 10_000;
 
+/** What is used of stdout and stderr; a pipe has neither a width nor a terminal. */
+export interface Sink {
+  write(text: string): unknown;
+  isTTY?: boolean | undefined;
+  columns?: number | undefined;
+}
+
 export interface OutputOptions {
   /** With json and ndjson nothing but documents goes to stdout, and nothing but errors to stderr. */
   format: OutputFormat;
   quiet: boolean;
   /** For a command whose result is secrets (`env`): stdout is not masked. */
   reveal?: boolean;
-  stdout?: NodeJS.WriteStream;
-  stderr?: NodeJS.WriteStream;
+  stdout?: Sink;
+  stderr?: Sink;
 }
 
 /** The only way to a person or a script: everything that forge prints passes here, and through `redact`. */
@@ -39,8 +46,8 @@ export interface Output {
 
 /** Makes an output for stdout and stderr of this process, or for streams that a test gives. */
 export function createOutput(options: OutputOptions): Output {
-  const stdout = options.stdout ?? process.stdout;
-  const stderr = options.stderr ?? process.stderr;
+  const stdout: Sink = options.stdout ?? process.stdout;
+  const stderr: Sink = options.stderr ?? process.stderr;
   let live = false;
   let lastPlain = 0;
 
@@ -48,7 +55,7 @@ export function createOutput(options: OutputOptions): Output {
     if (live) stderr.write('\n');
     live = false;
   };
-  const write = (stream: NodeJS.WriteStream, text: string): void => {
+  const write = (stream: Sink, text: string): void => {
     liveEnd();
     stream.write(`${options.reveal && stream === stdout ? text : redact(text)}\n`);
   };

@@ -94,13 +94,13 @@ function withRecap(inner: RunRenderer, options: RunRendererOptions): RunRenderer
       for (const task of result.tasks)
         // The first failure is the run's own error, which the command prints last.
         if (task.status === 'failed' && task.error !== result.error) options.output.line(failure(task));
-      options.output.line(recap(result));
+      options.output.line(recapLine(result));
     },
   };
 }
 
 /** Counts as Ansible does: `ok=12 changed=30 skipped=2 failed=0 in 41 s`. */
-export function recap({ ok, changed, skipped, failed, seconds }: Omit<RunResult, 'tasks' | 'mode'>): string {
+export function recapLine({ ok, changed, skipped, failed, seconds }: Omit<RunResult, 'tasks' | 'mode'>): string {
   return `ok=${ok} changed=${changed} skipped=${skipped} failed=${failed} in ${duration(seconds)}`;
 }
 

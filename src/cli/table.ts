@@ -19,10 +19,10 @@ const NO_LINES = {
 };
 
 /**
- * Rows under headings, without lines, so that they can be cut and pasted. Too wide for `columns`, each row becomes a block
+ * Rows under headings, without lines, so that they can be cut and pasted. Too wide for the terminal, each row becomes a block
  * of `heading: value` lines: nothing is wrapped in the middle of an address, nothing is lost.
  */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[], columns = process.stdout.columns ?? 80): string {
+export function table(headings: readonly string[], rows: readonly (readonly string[])[], columns?: number): string {
   const drawn = new Table({
     head: headings.map((heading) => heading.toUpperCase()),
     chars: NO_LINES,
@@ -33,6 +33,8 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .toString()
     .split('\n')
     .map((line) => line.trimEnd());
-  if (!process.stdout.isTTY || lines.every((line) => line.length <= columns)) return lines.join('\n');
+  // On a pipe there is no edge to reach.
+  const width = columns ?? (process.stdout.isTTY ? process.stdout.columns : Infinity);
+  if (lines.every((line) => line.length <= width)) return lines.join('\n');
   return rows.map((row) => row.map((cell, index) => `${headings[index] ?? ''}: ${cell}`).join('\n')).join('\n\n');
 }
