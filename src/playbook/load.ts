@@ -6,7 +6,7 @@ import { findCycle } from './graph.js';
 import { argumentIssues, argumentKeys, describeIssues } from './problems.js';
 import { parseSource, type Source } from './source.js';
 import { didYouMean } from './suggest.js';
-import type { Stack, Task, When } from './task.js';
+import type { Stack, Task } from './task.js';
 
 export type StackSummary = Pick<Stack, 'name' | 'title' | 'description'>;
 type Modules = ReadonlyMap<string, TaskModule>;
@@ -113,7 +113,7 @@ async function readTask({ source, play, value, path }: Found, modules: Modules, 
   }
   const issues = argumentIssues(module, fields.with);
   describeIssues(issues, source, [...path, 'with'], (inner) => (inner.length === 0 ? argumentKeys(module) : [])).forEach(problem);
-  return { ...draft, task: { ...fields, play, when: when as When, timeoutSeconds: timeout, at } };
+  return { ...draft, task: { ...fields, play, when, timeoutSeconds: timeout, at } };
 }
 
 function checkIds(drafts: Draft[], problem: Problem): void {

@@ -19,7 +19,7 @@ const timeout = z
 const chosen = (field: 'runtime' | 'engine' | 'catalog') =>
   z.enum(configSchema.shape[field].unwrap().options.filter((option) => option !== 'auto'));
 const oneOrMore = <T extends z.ZodType<string>>(value: T) =>
-  z.preprocess((given) => (Array.isArray(given) ? given : [given]), z.array(value).min(1));
+  z.preprocess((given): unknown => (Array.isArray(given) ? given : [given]), z.array(value).min(1));
 
 const when = z
   .strictObject({

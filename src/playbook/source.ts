@@ -17,15 +17,15 @@ export async function parseSource(file: string, text: string, problem: (text: st
   const where = (offset: number): string => place(file, lines, offset);
   for (const error of document.errors) problem(`${where(error.pos[0])}: ${error.message}`);
   if (document.errors.length > 0) return undefined;
-  let unquoted = false;
+  const unquoted: string[] = [];
   yaml.visit(document, {
-    Pair(_key, pair) {
-      if (!isMap(pair.key) && !isMap((pair.key as { items?: unknown[] } | null)?.items?.[0])) return;
-      unquoted = true;
-      problem(`${where((pair.key as Node).range?.[0] ?? 0)}: a template has to stand in quotes: "{{ … }}"`);
+    // `{{ x }}` without quotes is a map whose key is a map.
+    Pair: (_key, { key }) => {
+      if (isMap(key)) unquoted.push(where(key.range?.[0] ?? 0));
     },
   });
-  if (unquoted) return undefined;
+  for (const at of unquoted) problem(`${at}: a template has to stand in quotes: "{{ … }}"`);
+  if (unquoted.length > 0) return undefined;
   return {
     value: document.toJS(),
     at: (path) => where(startOf(document, path)),
@@ -42,7 +42,7 @@ function place(file: string, lines: LineCounter, offset: number): string {
 function nodeAt(document: Document, path: readonly PropertyKey[]): Node | undefined {
   let node: unknown = document.contents;
   for (const key of path) {
-    const next: unknown = isMap(node) || isSeq(node) ? node.get(key as string | number, true) : undefined;
+    const next: unknown = isMap(node) || isSeq(node) ? node.get(key, true) : undefined;
     if (!isNode(next)) break;
     node = next;
   }

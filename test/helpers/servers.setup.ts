@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Config } from '@oclif/core';
 import type { TestProject } from 'vitest/node';
 import { packageRoot } from '../../src/cli/paths.js';
 import type {} from './world.js';
@@ -13,7 +14,7 @@ import type {} from './world.js';
  */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const given = process.env.FORGE_TEST_WORKSPACE;
-  project.provide('cacheDir', cacheDir());
+  project.provide('cacheDir', await cacheDir());
   if (given !== undefined && given !== '') {
     const root = resolve(given);
     if (!existsSync(join(root, '.forge', 'stack.json')))
@@ -36,8 +37,9 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   return down;
 }
 
-function cacheDir(): string {
-  return process.env.FORGE_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? tmpdir(), '.cache'), 'forge');
+/** Where forge itself keeps server packages. */
+async function cacheDir(): Promise<string> {
+  return process.env.FORGE_CACHE_DIR || (await Config.load(packageRoot())).cacheDir;
 }
 
 function forge(args: string[], cwd: string): Promise<{ code: number; text: string }> {
@@ -45,7 +47,7 @@ function forge(args: string[], cwd: string): Promise<{ code: number; text: strin
   return new Promise((done) => {
     execFile(process.execPath, [script, ...args], { cwd, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-      done({ code, text: describe(stdout) ?? (stdout + stderr || String(error)) });
+      done({ code, text: describe(stdout) ?? (stdout + stderr || error?.message || 'it said nothing') });
     });
   });
 }

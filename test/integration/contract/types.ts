@@ -9,7 +9,7 @@ export interface ContractCase {
   module: TaskModule;
   title: string;
   /** Arguments as they are after rendering, for something that does not exist yet. */
-  args: (world: TestWorld) => unknown | Promise<unknown>;
+  args: (world: TestWorld) => unknown;
   /** A world of the case's own, such as one with a fake in the place of a server that cannot be had. */
   world?: (world: TestWorld) => TestWorld | Promise<TestWorld>;
   /** For modules that wait: makes what they wait for happen, beside every apply. */

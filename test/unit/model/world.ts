@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Observation, TaskModule } from '../../../src/modules/contract.js';
+import { defineModule, type Observation, type TaskModule } from '../../../src/modules/contract.js';
 import type { RunResult } from '../../../src/playbook/events.js';
 import { removeGraph, runGraph, type GraphOptions } from '../../../src/playbook/run.js';
 import type { Task } from '../../../src/playbook/task.js';
@@ -112,8 +112,8 @@ function modulesOf(world: World, steps: number): Map<string, TaskModule> {
     },
   };
   return new Map<string, TaskModule>([
-    ['server', server as TaskModule],
-    ['thing', thing as TaskModule],
+    ['server', defineModule(server)],
+    ['thing', defineModule(thing)],
   ]);
 }
 
