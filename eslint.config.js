@@ -39,7 +39,7 @@ export const boundaries = [
 ];
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '.forge/', 'schemas/'] },
+  { ignores: ['dist/', 'dist.*/', 'coverage/', '.forge/', 'schemas/'] },
   ...boundaries,
   {
     files: ['**/*.ts'],

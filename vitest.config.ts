@@ -1,28 +1,48 @@
 import { defineConfig } from 'vitest/config';
 
+/** Suites that start servers run after the others, one file at a time. */
+const servers = { fileParallelism: false, disableConsoleIntercept: true, hookTimeout: 600_000 };
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000, disableConsoleIntercept: true } },
       {
         test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/helpers/servers.setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 600_000,
-          fileParallelism: false,
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 20_000,
           disableConsoleIntercept: true,
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
+          // npm run test:specs -- FOLDER; not a part of `npm test`, because the documents are not forge's to ship.
+          name: 'specs',
+          include: ['test/specs/**/*.test.ts'],
+          testTimeout: 60_000,
+          disableConsoleIntercept: true,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...servers,
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/helpers/servers.setup.ts'],
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...servers,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 900_000,
-          fileParallelism: false,
-          disableConsoleIntercept: true,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,6 +1,6 @@
 // Builds dist/, schemas/ and oclif.manifest.json. The same sources give the same bytes: CI fails when the committed ones differ.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -8,11 +8,16 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => path.join(root, ...parts);
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
 
+// Compiled beside dist/ and put in its place when it is whole: a build that fails leaves the last one usable.
+const fresh = at(`dist.${process.pid}`);
+const tsc = [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json'), '--outDir', fresh];
+const { status } = spawnSync(process.execPath, tsc, { cwd: root, stdio: 'inherit' });
+if (status !== 0) {
+  rmSync(fresh, { recursive: true, force: true });
+  process.exit(status ?? 1);
+}
 rmSync(at('dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json')], {
-  cwd: root,
-  stdio: 'inherit',
-});
+renameSync(fresh, at('dist'));
 await writeSchemas();
 await writeManifest();
 
