@@ -150,7 +150,11 @@ export function planTable(args: TableArgs, loaded: LoadTableResult): TablePlan {
   const should = args.partition.map((entry) => call(parseTerm(entry)!.transform, parseTerm(entry)!.column)).join(', ') || '(none)';
   if (text(facts.partitionSpec.fields) !== should) {
     plan.diff.push({ field: 'partition', is: text(facts.partitionSpec.fields), should });
-    plan.updates.push({ action: 'add-spec', spec: { fields: wanted } }, { action: 'set-default-spec', 'spec-id': -1 });
+    const same = metadata['partition-specs'].find((spec) => text(spec.fields) === should)?.['spec-id'];
+    // The specification lets the id be left out of a new one; Iceberg's own server answers 500 without it.
+    const id = Math.max(0, ...metadata['partition-specs'].map((spec) => spec['spec-id'] ?? 0)) + 1;
+    if (same === undefined) plan.updates.push({ action: 'add-spec', spec: { 'spec-id': id, fields: wanted } });
+    plan.updates.push({ action: 'set-default-spec', 'spec-id': same ?? -1 });
   }
   const order = sortFields(args.sort, idOf);
   const sortText = (list: SortField[]): string =>
@@ -159,9 +163,10 @@ export function planTable(args: TableArgs, loaded: LoadTableResult): TablePlan {
       .join(', ') || '(none)';
   if (sortText(facts.sortOrder.fields) !== sortText(order)) {
     plan.diff.push({ field: 'sort', is: sortText(facts.sortOrder.fields), should: sortText(order) });
+    const same = metadata['sort-orders'].find((known) => sortText(known.fields) === sortText(order))?.['order-id'];
     const id = order.length === 0 ? 0 : Math.max(0, ...metadata['sort-orders'].map((known) => known['order-id'])) + 1;
-    plan.updates.push({ action: 'add-sort-order', 'sort-order': { 'order-id': id, fields: order } });
-    plan.updates.push({ action: 'set-default-sort-order', 'sort-order-id': -1 });
+    if (same === undefined) plan.updates.push({ action: 'add-sort-order', 'sort-order': { 'order-id': id, fields: order } });
+    plan.updates.push({ action: 'set-default-sort-order', 'sort-order-id': same ?? -1 });
   }
   const set = Object.entries(args.properties).filter(([key, value]) => metadata.properties?.[key] !== value);
   for (const [key, value] of set) plan.diff.push({ field: `properties.${key}`, is: metadata.properties?.[key] ?? '(none)', should: value });

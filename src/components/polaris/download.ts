@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { reasonOf, request } from '../../clients/http.js';
+import { lackingError, messageOf } from '../../errors.js';
+
+const SITES = ['https://downloads.apache.org/polaris', 'https://archive.apache.org/dist/polaris'];
+const CONNECT_MS = 5_000;
+
+/** Where Apache keeps the binary distribution: the current releases, then the archive of all. */
+export const distributionUrls = (version: string, sites: string[] = SITES): string[] =>
+  sites.map((site) => `${site}/${version}/polaris-bin-${version}.tgz`);
+
+export interface DownloadOptions {
+  signal?: AbortSignal;
+  progress?: (text: string) => void;
+  /** For tests: other sites than Apache's. */
+  sites?: string[];
+}
+
+/** The site that answers with a checksum; both are asked at once, so that no network ends quickly. */
+async function findSite(version: string, options: DownloadOptions): Promise<{ url: string; sha512: string }> {
+  const asked = distributionUrls(version, options.sites).map(async (url) => {
+    const answer = await request(`${url}.sha512`, { timeoutMs: CONNECT_MS, ...(options.signal && { signal: options.signal }) });
+    const sha512 = /\b[0-9a-f]{128}\b/i.exec(answer.text)?.[0].toLowerCase();
+    if (!answer.ok) throw new Error(`${new URL(url).host} answers ${answer.status}`);
+    if (sha512 === undefined) throw new Error(`${new URL(url).host} gives no checksum`);
+    return { url, sha512 };
+  });
+  const answers = await Promise.allSettled(asked);
+  const found = answers.find((answer) => answer.status === 'fulfilled');
+  if (found) return found.value;
+  options.signal?.throwIfAborted();
+  const why = answers.map((answer) => (answer.status === 'rejected' ? messageOf(answer.reason) : ''));
+  throw lackingError({ code: 'DOWNLOAD_FAILED', message: why.join('; ') });
+}
+
+const sizeOf = async (file: string): Promise<number> => (await stat(file).catch(() => undefined))?.size ?? 0;
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
+
+/** Fetches into `file`, going on where an interrupted download ended. */
+async function fetchInto(url: string, file: string, { signal, progress }: DownloadOptions): Promise<void> {
+  const have = await sizeOf(file);
+  const connect = AbortSignal.timeout(CONNECT_MS);
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(signal?.reason);
+  const onConnect = () => stop.abort(new Error('timed out'));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  connect.addEventListener('abort', onConnect, { once: true });
+  try {
+    const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
+    const response = await fetch(url, { headers, signal: stop.signal });
+    connect.removeEventListener('abort', onConnect);
+    // 416: everything was there already; the checksum decides.
+    if (response.status === 416) return;
+    if (!response.ok || response.body === null) throw new Error(`${new URL(url).host} answers ${response.status}`);
+    const resumed = response.status === 206;
+    let done = resumed ? have : 0;
+    const total = done + Number(response.headers.get('content-length') ?? 0);
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        done += chunk.length;
+        progress?.(`Polaris: ${megabytes(done)}${total > done ? ` of ${megabytes(total)}` : ''}`);
+        next(null, chunk);
+      },
+    });
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    await pipeline(body, count, createWriteStream(file, { flags: resumed ? 'a' : 'w' }), { signal: stop.signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new Error(`${url}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    connect.removeEventListener('abort', onConnect);
+  }
+}
+
+async function sha512Of(file: string): Promise<string> {
+  const hash = createHash('sha512');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+/**
+ * Puts the distribution into `folder`, whole or not at all: download, checksum, unpack beside it, rename.
+ * Throws DOWNLOAD_FAILED or DOWNLOAD_CORRUPT.
+ */
+export async function downloadPolaris(version: string, folder: string, options: DownloadOptions = {}): Promise<void> {
+  const { url, sha512 } = await findSite(version, options);
+  const parent = dirname(folder);
+  await mkdir(parent, { recursive: true });
+  const archive = join(parent, `.${basename(url)}.part`);
+  await fetchInto(url, archive, options);
+  if ((await sha512Of(archive)) !== sha512) {
+    await rm(archive, { force: true });
+    throw lackingError({ code: 'DOWNLOAD_CORRUPT', message: `${url} does not have the checksum that stands beside it` });
+  }
+  options.progress?.('Polaris: unpacking');
+  const unpacked = join(parent, `.polaris-${version}.${process.pid}`);
+  await rm(unpacked, { recursive: true, force: true });
+  await mkdir(unpacked);
+  try {
+    await promisify(execFile)('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1'], { signal: options.signal });
+    // Another forge may have been quicker.
+    await rename(unpacked, folder).catch(async (error: unknown) => {
+      if ((await sizeOf(join(folder, 'bin', 'server'))) === 0) throw error;
+    });
+  } finally {
+    await rm(unpacked, { recursive: true, force: true });
+  }
+  await rm(archive, { force: true });
+}

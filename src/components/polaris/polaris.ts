@@ -1,0 +1,79 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { request } from '../../clients/http.js';
+import { ForgeError } from '../../errors.js';
+import type { Probe, ProcessSpec } from '../../runtimes/types.js';
+import type { StackContext } from '../../workspace/context.js';
+import { dataDir, fingerprintOf, portOf, tmpDir, type Component } from '../component.js';
+import { JAVA_ENV } from '../java.js';
+import { installedPolaris, polarisLacking } from './distribution.js';
+import { serverEnv } from './settings.js';
+
+const name = 'polaris';
+
+/** The distribution; it was found, or downloaded, when the catalog was settled. */
+export function polarisHome(context: StackContext): string {
+  const { version } = context.config.components.polaris;
+  const found = installedPolaris(context);
+  if (found === undefined) throw polarisLacking(context, `Polaris ${version} is not on this machine`);
+  return found.home;
+}
+
+/** JAVA_HOME of a java program. */
+export const javaHomeOf = (java: string): string => dirname(dirname(java));
+
+/** Asks the management port: true when Polaris and its database are ready. */
+export function polarisProbe(context: StackContext): Probe {
+  const port = portOf(context, 'catalog-management');
+  return {
+    description: `Polaris answers on 127.0.0.1:${portOf(context, 'catalog')}`,
+    async check(signal) {
+      try {
+        const answer = await request(`http://127.0.0.1:${port}/q/health/ready`, { signal, timeoutMs: 2_000 });
+        return answer.ok;
+      } catch (error) {
+        if (error instanceof ForgeError && error.code === 'UNREACHABLE') return false;
+        throw error;
+      }
+    },
+  };
+}
+
+/** Apache Polaris from its binary distribution, with its state in PostgreSQL. */
+export const polaris: Component = {
+  name,
+  endpoint: 'catalog',
+  processes: [name],
+  specs(context, packages): Promise<ProcessSpec[]> {
+    const command = join(polarisHome(context), 'bin', 'server');
+    const javaOptions = [
+      `-Xmx${context.config.components.polaris.heap}`,
+      '-Xss512k',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      '-XX:-UsePerfData',
+      '-XX:+ExitOnOutOfMemoryError',
+    ];
+    const env = { ...JAVA_ENV, TMPDIR: tmpDir(context, name), ...serverEnv(context, javaHomeOf(packages.java(name)), javaOptions) };
+    return Promise.resolve([
+      {
+        component: name,
+        name,
+        command,
+        args: [],
+        env,
+        cwd: dataDir(context, name),
+        ports: ['catalog', 'catalog-management'],
+        ready: polarisProbe(context),
+        readySeconds: 120,
+        stop: { signal: 'SIGTERM', seconds: 20 },
+        fingerprint: fingerprintOf({ command, args: [], env }),
+      },
+    ]);
+  },
+  async prepare(context) {
+    await mkdir(tmpDir(context, name), { recursive: true, mode: 0o700 });
+  },
+  probe: polarisProbe,
+  dataDirs: (context) => [dataDir(context, name)],
+};
