@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Probe, ProcessSpec } from '../runtimes/types.js';
+import type { StackContext } from '../workspace/context.js';
+import { Secret } from '../workspace/secret.js';
+
+/** Where the packages of the servers are; `installedPackages` in packages.ts answers for this machine. */
+export interface ServerPackages {
+  /** Folder of an installed package set (jars, a Python environment, node modules). */
+  dir(set: string): string;
+  /** The java program for the servers of a set. */
+  java(set: string): string;
+}
+
+/** One server of a stack, as the process runtime runs it. */
+export interface Component {
+  name: string;
+  /** Name of its endpoint: both catalogs answer as `catalog`. */
+  endpoint: string;
+  /** Names of its processes; they do not depend on anything that has to be installed first. */
+  processes: readonly string[];
+  /** How its processes are started. The packages have to be installed and the credentials written. */
+  specs(context: StackContext, packages: ServerPackages): Promise<ProcessSpec[]>;
+  /** Files that a process needs before it starts (data folder, configuration). May be repeated and interrupted at any point. */
+  prepare(context: StackContext, packages: ServerPackages, process: string, signal: AbortSignal): Promise<void>;
+  /** Asks the server itself; true when it serves. */
+  probe(context: StackContext): Probe;
+  /** Folders of its data, all of them below .forge/data or otherwise forge's own. */
+  dataDirs(context: StackContext): string[];
+}
+
+export const dataDir = (context: StackContext, component: string): string => join(context.workspace.data, component);
+/** A folder for temporary files, so that a killed server leaves nothing in the machine's own. */
+export const tmpDir = (context: StackContext, component: string): string => join(dataDir(context, component), 'tmp');
+
+/** The port of that name; the workspace has allotted all of them. */
+export function portOf(context: StackContext, name: string): number {
+  const port = context.ports[name];
+  if (port === undefined) throw new Error(`no port is allotted to ${name}`);
+  return port;
+}
+
+/** Fills in a file of templates/; a value that is missing is an error, never an empty text. */
+export async function renderFile(context: StackContext, template: string, values: Record<string, string | number>): Promise<string> {
+  const { default: handlebars } = await import('handlebars');
+  const text = await readFile(join(context.packageRoot, 'templates', template), 'utf8');
+  return handlebars.compile(text, { strict: true, noEscape: true })(values);
+}
+
+/** Writes a file whole or not at all. */
+export async function writeWhole(file: string, text: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, text, { mode: 0o600 });
+  await rename(temporary, file);
+}
+
+const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12);
+
+/**
+ * What a running server was started with: a hash each of its program, of its settings and of its credentials, so that a
+ * difference can be named. Nobody gets a (random) credential back out of 48 bits of its hash.
+ */
+export function fingerprintOf(parts: Pick<ProcessSpec, 'command' | 'args' | 'env'>, files: string[] = [], more: Secret[] = []): string {
+  const env = Object.entries(parts.env).sort(([a], [b]) => (a < b ? -1 : 1));
+  const plain = env.filter(([, value]) => !(value instanceof Secret));
+  const secrets = [...env.map(([, value]) => value), ...more].filter((value) => value instanceof Secret).map((value) => value.reveal());
+  return `program=${hash([parts.command, parts.args])} settings=${hash([plain, files])} credentials=${hash(secrets)}`;
+}
+
+/** What differs between two fingerprints, in words. */
+export function changedParts(is: string, should: string): string[] {
+  const part = (text: string): Map<string, string> =>
+    new Map(text.split(' ').map((piece) => [piece.split('=')[0] ?? '', piece.split('=')[1] ?? '']));
+  const [before, after] = [part(is), part(should)];
+  return [...after].filter(([name, value]) => before.get(name) !== value).map(([name]) => name);
+}

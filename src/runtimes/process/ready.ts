@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf, serverError, type ForgeError } from '../../errors.js';
+import { redact } from '../../workspace/secret.js';
+import type { Probe, ProcessSpec } from '../types.js';
+import { lastLogLines } from './logs.js';
+import type { StartContext } from './spawn.js';
+import { ownProcesses } from './state.js';
+
+const PROBE_MS = 3000;
+
+/** Asks once; a probe that throws or takes too long has failed, and `why` tells how. */
+export async function probeOnce(probe: Probe, signal?: AbortSignal, limitMs = PROBE_MS): Promise<{ holds: boolean; why?: string }> {
+  const limit = AbortSignal.timeout(limitMs);
+  try {
+    const holds = await probe.check(signal === undefined ? limit : AbortSignal.any([signal, limit]));
+    return { holds };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { holds: false, why: limit.aborted ? `no answer within ${limitMs / 1000} s` : redact(messageOf(error)) };
+  }
+}
+
+export interface Watch {
+  /** Resolves with how it ended; without it the process is looked for. */
+  ended?: Promise<string>;
+  died: (how: string) => Promise<ForgeError>;
+  from?: number;
+}
+
+/** Waits for readiness and for death at once: the first of them decides. */
+export async function waitReady(spec: ProcessSpec, context: StartContext, watch: Watch): Promise<void> {
+  const deadline = performance.now() + spec.readySeconds * 1000;
+  context.waitingFor?.(spec.ready.description);
+  let end: string | undefined;
+  void watch.ended?.then((how) => (end = how));
+  const stop = new AbortController();
+  void watch.ended?.then(() => stop.abort());
+  let why: string | undefined;
+  for (let pause = 50; ; pause = Math.min(pause * 1.5, 250)) {
+    context.signal.throwIfAborted();
+    const answer = await probeOnce(spec.ready, AbortSignal.any([context.signal, stop.signal])).catch(() => ({ holds: false, why: undefined }));
+    context.signal.throwIfAborted();
+    if (watch.ended === undefined && !answer.holds) {
+      const alive = (await ownProcesses(context.workspace)).some((process) => process.name === spec.name);
+      if (!alive) end = 'it is not there any more';
+    }
+    // A stranger on the same port may answer the probe, so the end is looked at first.
+    if (end !== undefined) throw await watch.died(end);
+    if (answer.holds) return;
+    why = answer.why ?? why;
+    if (performance.now() + pause > deadline) break;
+    await delay(pause, undefined, { signal: AbortSignal.any([context.signal, stop.signal]) }).catch(() => undefined);
+  }
+  const lines = await lastLogLines(context.workspace, spec.name, 20, watch.from);
+  throw serverError({
+    code: 'SERVER_NOT_READY',
+    message: redact(
+      `${spec.name} runs, but within ${spec.readySeconds} s this did not come true: ${spec.ready.description}` +
+        `${why === undefined ? '' : ` (${why})`}.\nThe last lines of its log:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+    ),
+    hint: `The whole log: \`forge logs ${spec.component}\`. A slow machine may only need a second \`forge up\``,
+  });
+}
