@@ -1,4 +1,9 @@
-import type { Secret } from './secret.js';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { lackingError, messageOf, usageError } from '../errors.js';
+import { ensureDir, writeFileAtomic } from './atomic.js';
+import { Secret } from './secret.js';
+import type { Workspace } from './workspace.js';
 
 /** One credential: named fields, such as username and password; all of them are handled as secrets. */
 export type Credential = Record<string, Secret>;
@@ -16,3 +21,61 @@ export interface Credentials {
   /** Absolute path of a credential's file, whether or not it exists. */
   file(name: string): string;
 }
+
+/** The credentials of a workspace. */
+export function openCredentials({ credentials: folder }: Pick<Workspace, 'credentials'>): Credentials {
+  const file = (name: string): string => path.join(folder, `${name}.json`);
+  const read = (name: string): Credential | undefined => {
+    let text: string;
+    try {
+      text = readFileSync(file(name), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw unreadable(file(name), messageOf(error));
+    }
+    const fields = parse(text);
+    if (fields === undefined) throw unreadable(file(name), 'it is not a JSON object of strings');
+    return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, new Secret(value)]));
+  };
+  return {
+    file,
+    read,
+    get(name) {
+      const found = read(name);
+      if (found !== undefined) return found;
+      throw usageError({
+        code: 'CREDENTIAL_MISSING',
+        message: `There is no credential ${name} (${file(name)})`,
+        hint: 'Run `forge up`, which makes it',
+      });
+    },
+    async write(name, fields) {
+      await ensureDir(folder, 0o700);
+      await writeFileAtomic(file(name), JSON.stringify(fields, null, 2) + '\n', { mode: 0o600 });
+    },
+    async remove(name) {
+      rmSync(file(name), { force: true });
+    },
+    names: () =>
+      (existsSync(folder) ? readdirSync(folder) : [])
+        .filter((entry) => /^[^.].*\.json$/.test(entry))
+        .map((entry) => entry.slice(0, -'.json'.length)),
+  };
+}
+
+function parse(text: string): Record<string, string> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return Object.values(value).every((field) => typeof field === 'string') ? (value as Record<string, string>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const unreadable = (file: string, why: string) =>
+  lackingError({
+    code: 'CREDENTIAL_UNREADABLE',
+    message: `The credential ${file} cannot be read: ${why}`,
+    hint: 'Restore it, or remove it and run `forge up`, which makes a new one where the server allows it',
+  });

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { lackingError, type ForgeError } from '../errors.js';
+
+/**
+ * Writes a file whole or not at all: a temporary file in the same folder, with its final mode before the first byte under
+ * any umask, flushed, then renamed over the old one. A symbolic link in its place is replaced, not followed.
+ * @throws ForgeError DISK_FULL, NOT_WRITABLE (exit 3)
+ */
+export async function writeFileAtomic(file: string, data: string | Uint8Array, options: { mode: number }): Promise<void> {
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    const handle = await open(temporary, 'wx', options.mode & 0o700);
+    try {
+      await handle.chmod(options.mode);
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError(file, error);
+  }
+}
+
+/** Makes a folder, with its parents, and gives it this mode under any umask. Parents that are made get it too. */
+export async function ensureDir(folder: string, mode: number): Promise<void> {
+  try {
+    const first = await mkdir(folder, { recursive: true, mode });
+    for (let at = folder; first !== undefined && at.length >= first.length; at = path.dirname(at)) await chmod(at, mode);
+    if (first !== undefined) return;
+    const found = await lstat(folder);
+    if ((found.mode & 0o777) !== mode) await chmod(folder, mode);
+  } catch (error) {
+    throw fileError(folder, error);
+  }
+}
+
+/** Says what a failed write means for the person at the keyboard. Errors that are none of the file system pass through. */
+export function fileError(file: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const found = CAUSES[code];
+  return found === undefined ? error : found(file, error);
+}
+
+const notWritable =
+  (why: string) =>
+  (file: string, cause: unknown): ForgeError =>
+    lackingError({
+      code: 'NOT_WRITABLE',
+      message: `Cannot write ${file}: ${why}`,
+      hint: 'Use a folder that you may write to (--workspace DIR), or change its owner or mode',
+      cause,
+    });
+const full = (file: string, cause: unknown): ForgeError =>
+  lackingError({
+    code: 'DISK_FULL',
+    message: `Cannot write ${file}: no space left on the disk`,
+    hint: 'Free some space, then run the same command again; nothing is half written',
+    cause,
+  });
+
+const CAUSES: Record<string, (file: string, cause: unknown) => ForgeError> = {
+  ENOSPC: full,
+  EDQUOT: full,
+  EACCES: notWritable('permission denied'),
+  EPERM: notWritable('operation not permitted'),
+  EROFS: notWritable('the file system is read-only'),
+  ENOTDIR: notWritable('a part of its path is a file'),
+  EEXIST: notWritable('something else is in its place'),
+  EISDIR: notWritable('it is a folder'),
+};
