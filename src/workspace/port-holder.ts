@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { redact } from './secret.js';
+
+export interface PortHolder {
+  pid: number;
+  /** Its command line, shortened; secrets that forge knows are masked. */
+  command: string;
+}
+
+/** The process that listens on a TCP port of this machine; undefined when there is none or it cannot be seen. */
+export function holderOf(port: number): PortHolder | undefined {
+  try {
+    return process.platform === 'linux' ? linuxHolder(port) : lsofHolder(port);
+  } catch {
+    return undefined;
+  }
+}
+
+const LISTEN = '0A';
+
+/** /proc/net/tcp gives the socket's inode, /proc/PID/fd who has it (proc(5)). */
+function linuxHolder(port: number): PortHolder | undefined {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = new Set<string>();
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of readIfThere(table).split('\n')) {
+      const fields = line.trim().split(/\s+/);
+      if (fields[3] === LISTEN && fields[1]?.endsWith(`:${hex}`) && fields[9] !== undefined) inodes.add(`socket:[${fields[9]}]`);
+    }
+  }
+  if (inodes.size === 0) return undefined;
+  for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))) {
+    if (descriptorsOf(pid).some((target) => inodes.has(target))) {
+      const command = readIfThere(`/proc/${pid}/cmdline`).split('\0').join(' ').trim();
+      return { pid: Number(pid), command: shortened(command) };
+    }
+  }
+  return undefined;
+}
+
+function descriptorsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((descriptor) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${descriptor}`);
+      } catch {
+        return '';
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function lsofHolder(port: number): PortHolder | undefined {
+  const pid = Number(execFileSync('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-t'], { encoding: 'utf8' }).split('\n')[0]);
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  return { pid, command: shortened(execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).trim()) };
+}
+
+const shortened = (command: string): string => redact(command.length > 80 ? `${command.slice(0, 77)}…` : command);
