@@ -29,7 +29,6 @@ export const LIBRARIES = {
   pg: { in: /^src\/clients\/postgresql\.ts$/, lazy: true },
   aws4fetch: { in: /^src\/clients\/s3\.ts$/, lazy: true },
   listr2: { in: /^src\/cli\/render-listr\.ts$/, lazy: false },
-  'cli-table3': { in: /^src\/cli\/table\.ts$/, lazy: false },
   '@inquirer/prompts': { in: /^src\/cli\//, lazy: true },
   '@oclif/core': { in: /^(src\/cli|commands)\//, lazy: false },
 };

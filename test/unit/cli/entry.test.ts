@@ -6,7 +6,7 @@ import { Config } from '@oclif/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot, runNode } from './run.js';
 
-const HEAVY = ['listr2', 'kafkajs', 'pg', 'execa', 'zod', 'yaml', 'handlebars', '@inquirer/prompts', 'cli-table3'];
+const HEAVY = ['listr2', 'kafkajs', 'pg', 'execa', 'zod', 'yaml', 'handlebars', '@inquirer/prompts'];
 
 /** A copy of the project without dist/, next to which the libraries are linked. */
 let clone: string;
