@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { TaskModule } from '../modules/contract.js';
 import { usageError } from '../errors.js';
 import { findCycle } from './graph.js';
-import { argumentIssues, argumentKeys, describeIssues } from './problems.js';
-import { parseSource, type Source } from './source.js';
-import { didYouMean } from './suggest.js';
+import { argumentIssues, argumentKeys } from './problems.js';
+import { describeIssues } from '../config/issues.js';
+import { parseSource, type Source } from '../config/source.js';
+import { didYouMean } from '../config/suggest.js';
 import type { Stack, Task } from './task.js';
 
 export type StackSummary = Pick<Stack, 'name' | 'title' | 'description'>;
