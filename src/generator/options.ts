@@ -1,9 +1,10 @@
+import { parseBootstrap } from '../clients/kafka.js';
 import { usageError, type ForgeError } from '../errors.js';
 
 /** Events that one run may send; above it a typing error is more likely than a wish. */
-export const MAX_COUNT = 1_000_000_000;
-export const MAX_RATE = 1_000_000;
-export const MAX_PLAYERS = 10_000;
+const MAX_COUNT = 1_000_000_000;
+const MAX_RATE = 1_000_000;
+const MAX_PLAYERS = 10_000;
 const MAX_DURATION_SECONDS = 7 * 24 * 3600;
 const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
@@ -49,4 +50,40 @@ export function parseDuration(flag: string, text: string): number {
   if (!(seconds > 0 && seconds <= MAX_DURATION_SECONDS))
     throw bad(flag, 'a duration such as 500ms, 30s, 5m or 1h (at most 168h)', text, '30s');
   return seconds;
+}
+
+/** A topic's name as Kafka takes it. */
+export function parseTopic(text: string): string {
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(text) || text === '.' || text === '..')
+    throw bad('--topic', 'letters, digits, dots, underscores and hyphens (at most 249)', text, 'balloon-game');
+  return text;
+}
+
+/** The flags of `generate events` as they were written. */
+export interface GeneratorFlags {
+  players?: string | undefined;
+  'bonus-probability'?: string | undefined;
+  rate?: string | undefined;
+  delay?: string | undefined;
+  duration?: string | undefined;
+  count?: string | undefined;
+  seed?: string | undefined;
+  topic?: string | undefined;
+  'bootstrap-servers'?: string | undefined;
+}
+
+const given = <T>(text: string | undefined, parse: (text: string) => T): T | undefined => (text === undefined ? undefined : parse(text));
+
+/** All flags, checked; the first bad one is a usage error that names it. */
+export function readOptions(flags: GeneratorFlags) {
+  return {
+    players: given(flags.players, (text) => parseWhole('--players', text, 1, MAX_PLAYERS, '10')),
+    bonusProbability: given(flags['bonus-probability'], (text) => parseProbability('--bonus-probability', text)),
+    rate: given(flags.rate, parseRate) ?? given(flags.delay, parseDelay),
+    durationSeconds: given(flags.duration, (text) => parseDuration('--duration', text)),
+    count: given(flags.count, (text) => parseWhole('--count', text, 1, MAX_COUNT, '20000')),
+    seed: given(flags.seed, (text) => parseWhole('--seed', text, 0, 2 ** 32 - 1, '7')),
+    topic: given(flags.topic, parseTopic),
+    bootstrapServers: given(flags['bootstrap-servers'], (text) => parseBootstrap(text).join(',')),
+  };
 }
