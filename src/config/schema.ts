@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
-const port = z.int().min(1).max(65535);
-const size = z.string().regex(/^[1-9][0-9]*[kmg]$/i, 'expected a size such as 256m or 1g');
+const PORT = 'expected a port from 1 to 65535';
+const port = z.int(PORT).min(1, PORT).max(65535, PORT);
+const size = z.string().regex(/^[1-9][0-9]*[kmgKMG]$/, 'expected a size such as 256m or 1g');
 const duration = z.string().regex(/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/, 'expected a duration such as 500ms, 30s or 5m');
 
 /** Default host ports; those of the public servers are the Balloon Popper demo's. */
@@ -23,7 +24,12 @@ export type PortName = keyof typeof DEFAULT_PORTS;
 export const PORT_NAMES = Object.keys(DEFAULT_PORTS) as PortName[];
 
 const ports = z
-  .strictObject(Object.fromEntries(PORT_NAMES.map((name) => [name, port.optional()])) as Record<PortName, z.ZodOptional<typeof port>>)
+  .strictObject(
+    Object.fromEntries(PORT_NAMES.map((name) => [name, port.optional().meta({ examples: [DEFAULT_PORTS[name]] })])) as Record<
+      PortName,
+      z.ZodOptional<typeof port>
+    >,
+  )
   .describe('Ports on this machine. One that is set here is an order; one that is not moves to the next free port when it is taken.');
 
 const heap = (value: string, what: string) => size.default(value).describe(`Java heap of ${what}`);
@@ -32,13 +38,17 @@ const components = z
   .strictObject({
     kafka: z.strictObject({ heap: heap('192m', 'the broker') }).prefault({}),
     localstack: z.strictObject({}).prefault({}),
-    postgresql: z.strictObject({ sharedBuffers: size.default('32m') }).prefault({}),
+    postgresql: z.strictObject({ sharedBuffers: size.default('32m').describe('Memory for pages that all connections share') }).prefault({}),
     'iceberg-rest': z.strictObject({ heap: heap('128m', 'the Iceberg REST catalog') }).prefault({}),
     polaris: z
       .strictObject({
         heap: heap('384m', 'Polaris'),
         version: z.string().default('1.7.0').describe('Version of the binary distribution to download'),
-        home: z.string().optional().describe('Folder of an unpacked Polaris distribution (bin/server, bin/admin)'),
+        home: z
+          .string()
+          .min(1)
+          .optional()
+          .meta({ description: 'Folder of an unpacked Polaris distribution (bin/server, bin/admin)', examples: ['/opt/polaris'] }),
         download: z.boolean().default(true).describe('Download the distribution where it is not found'),
       })
       .prefault({}),
@@ -55,7 +65,7 @@ const components = z
 
 export const configSchema = z
   .strictObject({
-    $schema: z.string().optional(),
+    $schema: z.string().optional().describe('The JSON schema of this file, for editors'),
     stack: z.string().default('balloon-popper').describe('What `forge up` brings up'),
     runtime: z.enum(['auto', 'process']).default('auto').describe('Where the servers run: process means plain processes on this machine'),
     engine: z.enum(['auto', 'flink']).default('auto').describe('What runs the stream SQL'),
@@ -70,24 +80,29 @@ export const configSchema = z
         name: z
           .string()
           .regex(/^[A-Za-z0-9._-]{1,249}$/)
-          .default('balloon-game'),
-        partitions: z.int().min(1).max(1000).default(1),
+          .default('balloon-game')
+          .describe('Topic that the events go to'),
+        partitions: z.int().min(1).max(1000).default(1).describe('Partitions of the topic; they can grow, not shrink'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('The Kafka topic of the events'),
     lake: z
       .strictObject({
         bucket: z
           .string()
           .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/)
-          .default('balloon-game'),
+          .default('balloon-game')
+          .describe('S3 bucket that holds the tables'),
         catalog: z.string().min(1).default('balloon-game').describe('Name of the catalog (Polaris)'),
         namespace: z
           .string()
           .regex(/^[a-z_][a-z0-9_]*$/)
-          .default('balloon_pops'),
-        region: z.string().default('us-east-1'),
+          .default('balloon_pops')
+          .describe('Iceberg namespace of the tables'),
+        region: z.string().min(1).default('us-east-1').describe('AWS region that the object store claims to be'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('Where the Iceberg tables are'),
     views: z
       .strictObject({
         database: z
@@ -96,7 +111,8 @@ export const configSchema = z
           .default('balloon_popper')
           .describe('PostgreSQL database that holds the views'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('Where the views are'),
   })
   .describe('Configuration of forge; every key has a default');
 

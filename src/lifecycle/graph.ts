@@ -1,0 +1,53 @@
+import { modules } from '../modules/index.js';
+import { loadStack } from '../playbook/load.js';
+import { removeGraph, runGraph } from '../playbook/run.js';
+import type { OnEvent, RunResult } from '../playbook/events.js';
+import { holds, type Stack, type Task } from '../playbook/task.js';
+import type { Pipeline } from '../doctor/pipeline.js';
+import type { StackContext } from '../workspace/context.js';
+import { renderValue } from '../workspace/template.js';
+import { templateValues } from '../workspace/values.js';
+
+export interface GraphRun {
+  stack: StackContext;
+  definition: Stack;
+  signal: AbortSignal;
+  onEvent?: OnEvent;
+}
+
+/** Reads a stack's playbooks with the modules that forge has. */
+export const loadDefinition = (packageRoot: string, name: string): Promise<Stack> => loadStack(packageRoot, name, modules);
+
+/** A task's arguments with their templates filled in. */
+export const renderArgs = (task: Task, stack: StackContext): unknown => renderValue(task.with, templateValues(stack), { file: task.at() });
+
+/** Brings the stack up, or with `check` says what that would change. */
+export const runStack = ({ stack, definition, signal, onEvent }: GraphRun, mode: 'apply' | 'check'): Promise<RunResult> =>
+  runGraph({ tasks: definition.tasks, modules, stack, signal, renderArgs, mode, ...(onEvent === undefined ? {} : { onEvent }) });
+
+/** Removes what the tasks of one module made, dependents first. */
+export const removeTasks = ({ stack, definition, signal, onEvent }: GraphRun, only: (task: Task) => boolean): Promise<RunResult> =>
+  removeGraph({ tasks: definition.tasks, modules, stack, signal, renderArgs, only, ...(onEvent === undefined ? {} : { onEvent }) });
+
+/** The topic, job, views and tables that the playbooks declare for this selection. */
+export function pipelineOf(definition: Stack, stack: StackContext): Pipeline {
+  const argsOf = (module: string): Record<string, unknown>[] =>
+    definition.tasks
+      .filter((task) => task.module === module && holds(task.when, stack))
+      .map((task) => renderArgs(task, stack) as Record<string, unknown>);
+  const text = (value: unknown): string => String(value);
+  return {
+    topic: text(argsOf('kafka.topic')[0]?.['name']),
+    job: text(argsOf('flink.job')[0]?.['name']),
+    views: argsOf('sql.view').map((args) => ({
+      name: text(args['name']),
+      database: text(args['database']),
+      columns: Object.keys(args['columns'] as object),
+    })),
+    tables: argsOf('iceberg.table').map((args) => ({
+      name: text(args['name']),
+      namespace: text(args['namespace']),
+      columns: (args['columns'] as { name: string }[]).map(({ name }) => name),
+    })),
+  };
+}

@@ -1,0 +1,43 @@
+import path from 'node:path';
+import { findPolaris, type PolarisSearch } from '../components/polaris/distribution.js';
+import type { CatalogName } from '../workspace/context.js';
+import { openStack, type OpenedStack } from '../workspace/open.js';
+
+export interface SessionOptions {
+  /** Folder that a flag named; else the workspace is looked for from the current folder upwards. */
+  folder?: string | undefined;
+  cacheDir: string;
+  packageRoot: string;
+  /** Selections that flags gave: they win over variables, file and what was kept. */
+  flags?: { stack?: string | undefined; runtime?: string | undefined; engine?: string | undefined; catalog?: string | undefined };
+  /** Choose free ports; under the lock only. */
+  allocate?: { isOurs: (port: number) => boolean };
+  signal?: AbortSignal;
+  note?: (text: string) => void;
+}
+
+export type Session = OpenedStack;
+
+/** Opens the stack of a workspace: configuration, what `up` was told, ports and credentials. Asks no server. */
+export async function openSession(options: SessionOptions): Promise<Session> {
+  return openStack({
+    root: options.folder === undefined ? undefined : path.resolve(options.folder),
+    flags: definedOnly(options.flags ?? {}),
+    env: process.env,
+    cacheDir: options.cacheDir,
+    packageRoot: options.packageRoot,
+    allocate: options.allocate,
+    resolveCatalog: (config) => resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options.note ?? (() => undefined)),
+  });
+}
+
+/** `auto`: Polaris where its distribution can be had, else the Iceberg REST catalog, and forge says so. */
+async function resolveCatalog(search: PolarisSearch, note: (text: string) => void): Promise<CatalogName> {
+  const found = await findPolaris(search);
+  if (!('unavailable' in found)) return 'polaris';
+  note(`Catalog: Apache Iceberg's REST catalog, since Polaris cannot be had (${found.unavailable})`);
+  return 'iceberg-rest';
+}
+
+const definedOnly = (flags: Record<string, string | undefined>): Record<string, string> =>
+  Object.fromEntries(Object.entries(flags).filter((entry): entry is [string, string] => entry[1] !== undefined));
