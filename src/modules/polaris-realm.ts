@@ -75,7 +75,7 @@ export const polarisRealm = defineModule<z.output<typeof schema>>({
       });
     progress('bin/admin makes the realm');
     const { installedPackages } = await import('../components/packages.js');
-    await bootstrapRealm(stack, polarisHome(stack), javaHomeOf(installedPackages(stack).java('polaris')), signal);
+    await bootstrapRealm(stack, polarisHome(stack), javaHomeOf((await installedPackages(stack)).java('polaris')), signal);
     return `Polaris had no realm ${POLARIS_REALM}; bootstrapped with the credentials in ${FILE}`;
   },
   async remove(_, context) {

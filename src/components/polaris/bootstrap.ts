@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { tryRun } from '../../clients/exec.js';
 import { POLARIS_REALM } from '../../clients/iceberg.js';
 import { serverError } from '../../errors.js';
 import type { StackContext } from '../../workspace/context.js';
@@ -28,18 +27,15 @@ export async function bootstrapRealm(stack: StackContext, home: string, javaHome
   const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env;
   const env = { PATH, HOME, LANG, ...reveal(persistenceEnv(stack, javaHome)), POLARIS_JAVA_OPTS: '-Xmx256m -XX:+UseSerialGC' };
   try {
-    await promisify(execFile)(join(home, 'bin', 'admin'), ['bootstrap', '--credentials-file', file], { env, signal, maxBuffer: 1 << 24 });
-  } catch (error) {
-    signal.throwIfAborted();
-    const { stdout = '', stderr = '', code } = error as { stdout?: string; stderr?: string; code?: number | string };
+    const command = join(home, 'bin', 'admin');
+    const { stdout, stderr, exitCode } = await tryRun(command, ['bootstrap', '--credentials-file', file], { env, signal, tied: true });
     const said = redact(`${stdout}\n${stderr}`.trim());
-    if (/already been bootstrapped/.test(said)) return;
-    const last = said.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
+    if (exitCode === 0 || /already been bootstrapped/.test(said)) return;
+    const lines = said.split('\n').filter((line) => line.trim() !== '' && !/^\s+at /.test(line));
     throw serverError({
       code: 'POLARIS_BOOTSTRAP_FAILED',
-      message: `Polaris' bin/admin could not make the realm ${POLARIS_REALM} (${typeof code === 'number' ? `exit ${code}` : String(code)}): ${last.slice(-3).join(' | ') || 'it said nothing'}`,
+      message: `Polaris' bin/admin could not make the realm ${POLARIS_REALM} (exit ${exitCode}): ${lines.slice(-3).join(' | ') || 'it said nothing'}`,
       hint: `Is ${home} a whole distribution, of the version that made the database? \`forge down\` and \`forge up\` start over`,
-      cause: error,
     });
   } finally {
     await rm(file, { force: true });

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
+import { run } from '../../clients/exec.js';
 import { reasonOf, request } from '../../clients/http.js';
 import { lackingError, messageOf } from '../../errors.js';
 
@@ -17,8 +16,8 @@ export const distributionUrls = (version: string, sites: string[] = SITES): stri
   sites.map((site) => `${site}/${version}/polaris-bin-${version}.tgz`);
 
 export interface DownloadOptions {
-  signal?: AbortSignal;
-  progress?: (text: string) => void;
+  signal?: AbortSignal | undefined;
+  progress?: ((text: string) => void) | undefined;
   /** For tests: other sites than Apache's. */
   sites?: string[];
 }
@@ -105,7 +104,7 @@ export async function downloadPolaris(version: string, folder: string, options: 
   await rm(unpacked, { recursive: true, force: true });
   await mkdir(unpacked);
   try {
-    await promisify(execFile)('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1'], { signal: options.signal });
+    await run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1'], { signal: options.signal, tied: true });
     // Another forge may have been quicker.
     await rename(unpacked, folder).catch(async (error: unknown) => {
       if ((await sizeOf(join(folder, 'bin', 'server'))) === 0) throw error;
