@@ -45,9 +45,9 @@ function lines(key: string, schema: JsonSchema, depth: number): string[] {
   if (schema.properties !== undefined && inner.length === 0) return [];
   if (inner.length > 0) return [`${indent}${key}:`, ...inner.flatMap(([name, child]) => lines(name, child, depth + 1))];
   const about = `${schema.description ?? ''}${choices(schema)}`;
-  // JSON is YAML, and quotes a text only where YAML would not read it as one.
+  // JSON is YAML; a text that YAML reads as one needs no quotes.
   const value: unknown = schema.default ?? schema.examples?.[0];
-  const text = typeof value === 'string' && /^[a-zA-Z/][\w./-]*$/.test(value) ? value : JSON.stringify(value);
+  const text = typeof value === 'string' && /^[\w/][\w./-]*$/.test(value) && Number.isNaN(Number(value)) ? value : JSON.stringify(value);
   return [`${indent}${key}: ${text}${about === '' ? '' : ` # ${about}`}`];
 }
 
