@@ -6,7 +6,7 @@ import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
 import { dataDir, fingerprintOf, portOf, tmpDir, type Component } from '../component.js';
 import { JAVA_ENV } from '../java.js';
-import { installedPolaris, polarisLacking } from './find.js';
+import { installedPolaris, polarisLacking } from './distribution.js';
 import { serverEnv } from './settings.js';
 
 const name = 'polaris';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { lackingError, messageOf, usageError, type ForgeError } from '../../errors.js';
-import type { CatalogName, StackContext } from '../../workspace/context.js';
+import type { StackContext } from '../../workspace/context.js';
 import { distributionUrls, downloadPolaris } from './download.js';
 
 /** What is enough to look for Polaris; it is looked for before the catalog is settled. */
@@ -83,20 +83,4 @@ export async function requirePolaris(search: PolarisSearch): Promise<PolarisHome
   const found = await findPolaris(search);
   if ('unavailable' in found) throw polarisLacking(search, found.unavailable);
   return found;
-}
-
-/**
- * What `catalog: auto` means here: Polaris where it can be had, else the Iceberg REST catalog, and `note` gets a line that
- * says so. Asks for no decision that was made: with `catalog: polaris`, what cannot be had is exit 3.
- */
-export async function resolveCatalog(search: PolarisSearch, note?: (text: string) => void): Promise<CatalogName> {
-  if (search.config.catalog === 'iceberg-rest') return 'iceberg-rest';
-  if (search.config.catalog === 'polaris') {
-    await requirePolaris(search);
-    return 'polaris';
-  }
-  const found = await findPolaris(search);
-  if (!('unavailable' in found)) return 'polaris';
-  note?.(`${found.unavailable}; Apache Iceberg's REST catalog stands in`);
-  return 'iceberg-rest';
 }
