@@ -23,14 +23,19 @@ declare module 'vitest' {
 }
 
 export async function openTestWorld(): Promise<TestWorld> {
-  const stack = await openStack({
-    root: inject('workspaceRoot'),
-    cacheDir: inject('cacheDir'),
-    packageRoot: packageRoot(),
-    allocate: false,
-  });
+  const stack = await open(inject('workspaceRoot'));
   const scratch = await mkdtemp(join(tmpdir(), 'forge-contract-'));
   return { stack, scratch, close: () => rm(scratch, { recursive: true, force: true }) };
+}
+
+/** The same world with an empty workspace of its own, for what lives in files: those of the running stack are not touched. */
+export async function withOwnWorkspace(world: TestWorld): Promise<TestWorld> {
+  const { workspace, credentials } = await open(join(world.scratch, 'workspace'));
+  return { ...world, stack: { ...world.stack, workspace, credentials } };
+}
+
+async function open(root: string): Promise<StackContext> {
+  return (await openStack({ root, cacheDir: inject('cacheDir'), packageRoot: packageRoot() })).stack;
 }
 
 /** The same world, except that nobody listens on the port of this endpoint. */
