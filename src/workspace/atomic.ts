@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { lackingError, type ForgeError } from '../errors.js';
 
@@ -27,13 +27,14 @@ export async function writeFileAtomic(file: string, data: string | Uint8Array, o
 }
 
 /** Makes a folder, with its parents, and gives it this mode under any umask. Parents that are made get it too. */
-export async function ensureDir(folder: string, mode: number): Promise<void> {
+export async function ensureDir(given: string, mode: number): Promise<void> {
+  const folder = path.resolve(given);
   try {
     const first = await mkdir(folder, { recursive: true, mode });
     for (let at = folder; first !== undefined && at.length >= first.length; at = path.dirname(at)) await chmod(at, mode);
     if (first !== undefined) return;
-    const found = await lstat(folder);
-    if ((found.mode & 0o777) !== mode) await chmod(folder, mode);
+    const found = await stat(folder);
+    if ((found.mode & 0o7777) !== mode) await chmod(folder, mode);
   } catch (error) {
     throw fileError(folder, error);
   }
@@ -72,4 +73,6 @@ const CAUSES: Record<string, (file: string, cause: unknown) => ForgeError> = {
   ENOTDIR: notWritable('a part of its path is a file'),
   EEXIST: notWritable('something else is in its place'),
   EISDIR: notWritable('it is a folder'),
+  ELOOP: notWritable('its symbolic links go round in a circle'),
+  ENAMETOOLONG: notWritable('its name is too long'),
 };

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { lackingError, messageOf, usageError } from '../errors.js';
-import { ensureDir, writeFileAtomic } from './atomic.js';
+import { ensureDir, fileError, writeFileAtomic } from './atomic.js';
 import { Secret } from './secret.js';
 import type { Workspace } from './workspace.js';
 
@@ -22,16 +22,21 @@ export interface Credentials {
   file(name: string): string;
 }
 
+// Node takes numeric flags here; its types name only the texts.
+const READ_NO_LINK = (constants.O_RDONLY | constants.O_NOFOLLOW) as unknown as string;
+
 /** The credentials of a workspace. */
 export function openCredentials({ credentials: folder }: Pick<Workspace, 'credentials'>): Credentials {
   const file = (name: string): string => path.join(folder, `${name}.json`);
   const read = (name: string): Credential | undefined => {
     let text: string;
     try {
-      text = readFileSync(file(name), 'utf8');
+      // A link could lead to a file that others can read or change.
+      text = readFileSync(file(name), { encoding: 'utf8', flag: READ_NO_LINK });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw unreadable(file(name), messageOf(error));
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      throw unreadable(file(name), code === 'ELOOP' ? 'it is a symbolic link' : messageOf(error));
     }
     const fields = parse(text);
     if (fields === undefined) throw unreadable(file(name), 'it is not a JSON object of strings');
@@ -54,7 +59,11 @@ export function openCredentials({ credentials: folder }: Pick<Workspace, 'creden
       await writeFileAtomic(file(name), JSON.stringify(fields, null, 2) + '\n', { mode: 0o600 });
     },
     async remove(name) {
-      rmSync(file(name), { force: true });
+      try {
+        rmSync(file(name), { force: true });
+      } catch (error) {
+        throw fileError(file(name), error);
+      }
     },
     names: () =>
       (existsSync(folder) ? readdirSync(folder) : [])

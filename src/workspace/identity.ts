@@ -20,7 +20,7 @@ export function processStartTime(pid: number): string | undefined {
     }
   }
   try {
-    const [state, ...started] = execFileSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], { encoding: 'utf8' })
+    const [state, ...started] = execFileSync('ps', ['-o', 'state=,lstart=', '-p', String(pid)], { encoding: 'utf8', env: PLAIN })
       .trim()
       .split(/\s+/);
     return state === undefined || state === '' || state.startsWith('Z') ? undefined : started.join(' ');
@@ -29,8 +29,24 @@ export function processStartTime(pid: number): string | undefined {
   }
 }
 
+/** So that `ps` prints one and the same time in every terminal. */
+const PLAIN = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+
 /** Whether exactly this process is still there. */
-export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean => processStartTime(pid) === startTime;
+export const isAlive = ({ pid, startTime }: ProcessIdentity): boolean => {
+  const started = processStartTime(pid);
+  return started === undefined ? isHidden(pid) : started === startTime;
+};
+
+/** Systems may hide the processes of other users (/proc with hidepid); such a one is there as far as anybody can tell. */
+function isHidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 /** Changes with every boot: what ran before is gone whatever its number. */
 export function bootId(): string {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
 import { lackingError, messageOf, type ForgeError } from '../errors.js';
 import { writeFileAtomic } from './atomic.js';
-import type { Selection } from './context.js';
+import type { CatalogName, EngineName, RuntimeName, Selection } from './context.js';
 import type { Workspace } from './workspace.js';
 
 const VERSION = 1;
@@ -12,10 +13,19 @@ export interface Kept extends Selection {
   ports: Record<string, number>;
 }
 
-const keptFile = (workspace: Workspace): string => path.join(workspace.forgeDir, 'stack.json');
+/** Keys that it does not know are left out: a later forge of the same version may add some. */
+const schema = z.object({
+  stack: z.string().min(1),
+  runtime: z.enum(['process'] satisfies RuntimeName[]),
+  engine: z.enum(['flink'] satisfies EngineName[]),
+  catalog: z.enum(['polaris', 'iceberg-rest'] satisfies CatalogName[]),
+  ports: z.record(z.string(), z.int().min(1).max(65535)),
+});
+
+export const keptFile = (workspace: Pick<Workspace, 'forgeDir'>): string => path.join(workspace.forgeDir, 'stack.json');
 
 /** @throws ForgeError STATE_DAMAGED, STATE_NEWER (exit 3); undefined before the first `up` */
-export function readKept(workspace: Workspace): Kept | undefined {
+export function readKept(workspace: Pick<Workspace, 'forgeDir'>): Kept | undefined {
   const file = keptFile(workspace);
   let text: string;
   try {
@@ -24,28 +34,27 @@ export function readKept(workspace: Workspace): Kept | undefined {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw damaged(file, messageOf(error));
   }
-  let value: Partial<Kept & { version: number }>;
+  let value: unknown;
   try {
-    value = JSON.parse(text) as typeof value;
+    value = JSON.parse(text);
   } catch {
     throw damaged(file, 'it is not JSON');
   }
-  if (typeof value.version === 'number' && value.version > VERSION) {
+  const { data: version } = z.object({ version: z.int().min(1) }).safeParse(value);
+  if (version === undefined) throw damaged(file, 'it has no version');
+  if (version.version > VERSION)
     throw lackingError({
       code: 'STATE_NEWER',
       message: `${file} was written by a newer forge`,
       hint: 'Use that version of forge for this workspace',
     });
-  }
-  const { stack, runtime, engine, catalog, ports } = value;
-  if (![stack, runtime, engine, catalog].every((text) => typeof text === 'string') || typeof ports !== 'object' || ports === null)
-    throw damaged(file, 'a key is missing');
-  if (!Object.values(ports).every((port) => Number.isInteger(port))) throw damaged(file, 'a port is no number');
-  return { stack: stack!, runtime: runtime!, engine: engine!, catalog: catalog!, ports };
+  const checked = schema.safeParse(value);
+  if (checked.success) return checked.data;
+  throw damaged(file, checked.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }
 
-export async function writeKept(workspace: Workspace, kept: Kept): Promise<void> {
-  const text = JSON.stringify({ version: VERSION, id: workspace.id, ...kept }, null, 2) + '\n';
+export async function writeKept(workspace: Workspace, { stack, runtime, engine, catalog, ports }: Kept): Promise<void> {
+  const text = `${JSON.stringify({ version: VERSION, id: workspace.id, stack, runtime, engine, catalog, ports }, null, 2)}\n`;
   try {
     if (readFileSync(keptFile(workspace), 'utf8') === text) return;
   } catch {

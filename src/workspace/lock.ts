@@ -1,19 +1,21 @@
-import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { linkSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { lackingError, type ForgeError } from '../errors.js';
-import { writeFileAtomic } from './atomic.js';
+import { fileError, writeFileAtomic } from './atomic.js';
 import { bootId, isAlive, processStartTime } from './identity.js';
 import type { Workspace } from './workspace.js';
 
-interface Holder {
+/** What a lock file says of the process that has it. */
+export interface Holder {
   pid: number;
   startTime: string;
   bootId: string;
   host: string;
   command: string;
   since: string;
+  /** Tells this taking of the lock from every other. */
   token: string;
 }
 
@@ -23,13 +25,22 @@ export interface Lock {
 }
 
 /**
- * Takes the workspace's lock (.forge/lock), at once or not at all. The file appears complete (written aside, then linked), so
- * that nobody sees a half-written holder. A holder that is dead, whose pid was given to another process, or that ran before
- * the last boot, is replaced. .forge has to exist.
+ * Takes the workspace's lock (.forge/lock), at once or not at all. .forge has to exist.
  * @throws ForgeError WORKSPACE_LOCKED (exit 3), which names the holder
  */
 export async function acquireLock(workspace: Workspace, command: string): Promise<Lock> {
   const file = path.join(workspace.forgeDir, 'lock');
+  const taken = await takeLock(file, command);
+  if ('release' in taken) return taken;
+  throw lockedBy(taken, file);
+}
+
+/**
+ * Takes a lock file, or says who has it. The file appears complete (written aside, then linked), so that nobody sees a
+ * half-written one. A holder that is dead, whose pid was given to another process, or that ran before the last boot, is
+ * replaced.
+ */
+export async function takeLock(file: string, command: string): Promise<Lock | Holder> {
   const own: Holder = {
     pid: process.pid,
     startTime: processStartTime(process.pid) ?? '',
@@ -39,20 +50,37 @@ export async function acquireLock(workspace: Workspace, command: string): Promis
     since: new Date().toISOString(),
     token: randomBytes(8).toString('hex'),
   };
-  const aside = `${file}.${own.token}`;
-  await writeFileAtomic(aside, JSON.stringify(own), { mode: 0o600 });
+  const aside = `${file}.${own.token}.tmp`;
+  await writeFileAtomic(aside, `${JSON.stringify(own)}\n`, { mode: 0o600 });
   try {
-    // Whoever loses a race for a stale lock looks again; each round takes one stale lock away.
-    for (let round = 0; round < 5; round++) {
-      if (tryLink(aside, file)) return { release: () => releaseOwn(file, own.token) };
-      const holder = readHolder(file);
-      if (holder === 'gone') continue;
-      if (holder !== 'damaged' && isHeld(holder)) throw lockedBy(holder, file);
-      takeAway(file, holder, own.token);
-    }
-    throw lackingError({ code: 'WORKSPACE_LOCKED', message: `Other forge commands keep taking ${file}`, hint: 'Try again' });
+    const holder = take(file, aside);
+    return holder ?? { release: () => releaseOwn(file, own.token) };
+  } catch (error) {
+    throw fileError(file, error);
   } finally {
     rmSync(aside, { force: true });
+  }
+}
+
+/**
+ * Undefined when the file is ours now. Who removes a stale lock must be the only one to do so, else it could remove the
+ * fresh lock of somebody who was faster: that right is a lock of its own, named after the stale lock's text.
+ */
+function take(file: string, aside: string): Holder | undefined {
+  for (;;) {
+    if (tryLink(aside, file)) return undefined;
+    const text = readIfThere(file);
+    if (text === undefined) continue;
+    const holder = parseHolder(text);
+    if (holder !== undefined && isHeld(holder)) return holder;
+    const right = `${file}.${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+    const rival = take(right, aside);
+    if (rival !== undefined) return rival;
+    try {
+      if (readIfThere(file) === text) rmSync(file, { force: true });
+    } finally {
+      rmSync(right, { force: true });
+    }
   }
 }
 
@@ -66,44 +94,41 @@ function tryLink(from: string, to: string): boolean {
   }
 }
 
-function readHolder(file: string): Holder | 'gone' | 'damaged' {
+function readIfThere(file: string): string | undefined {
   try {
-    const value = JSON.parse(readFileSync(file, 'utf8')) as Partial<Holder>;
-    return typeof value.pid === 'number' && typeof value.startTime === 'string' && typeof value.host === 'string'
-      ? (value as Holder)
-      : 'damaged';
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : 'damaged';
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
-/** Another host's holder cannot be looked at, and so counts as alive. */
-const isHeld = (holder: Holder): boolean => holder.host !== hostname() || (holder.bootId === bootId() && isAlive(holder));
-
-/** Moves a stale lock aside; when it was another one by then, puts that one back. */
-function takeAway(file: string, stale: Holder | 'damaged', token: string): void {
-  const aside = `${file}.stale.${token}`;
+/** Undefined for a damaged file: forge never writes one in place, so nobody has it. */
+function parseHolder(text: string): Holder | undefined {
   try {
-    renameSync(file, aside);
+    const value = JSON.parse(text) as Partial<Holder> | null;
+    return typeof value?.pid === 'number' && typeof value.startTime === 'string' && typeof value.host === 'string'
+      ? (value as Holder)
+      : undefined;
   } catch {
-    return;
+    return undefined;
   }
-  const moved = readHolder(aside);
-  const isStale = moved === 'damaged' ? stale === 'damaged' : moved !== 'gone' && stale !== 'damaged' && moved.token === stale.token;
-  if (!isStale) tryLink(aside, file);
-  rmSync(aside, { force: true });
 }
+
+/** The same boot is this machine, whatever it is called now. Another machine's processes cannot be seen, and count as alive. */
+const isHeld = (holder: Holder): boolean => (holder.bootId === bootId() ? isAlive(holder) : holder.host !== hostname());
 
 function releaseOwn(file: string, token: string): void {
-  const holder = readHolder(file);
-  if (holder !== 'gone' && holder !== 'damaged' && holder.token === token) rmSync(file, { force: true });
+  const text = readIfThere(file);
+  if (text !== undefined && parseHolder(text)?.token === token) rmSync(file, { force: true });
 }
 
-function lockedBy({ pid, command, since, host }: Holder, file: string): ForgeError {
-  const where = host === hostname() ? '' : ` on ${host}`;
+function lockedBy(holder: Holder, file: string): ForgeError {
+  const { pid, command, since, host } = holder;
+  const isHere = holder.bootId === bootId();
   return lackingError({
     code: 'WORKSPACE_LOCKED',
-    message: `This workspace is in use by \`forge ${command}\` (pid ${pid}${where}, since ${since})`,
-    hint: host === hostname() ? `Wait for it to end, or stop it with: kill ${pid}` : `If it does not run any more, remove ${file}`,
+    message: `This workspace is in use by \`forge ${command}\` (pid ${pid}${isHere ? '' : ` on ${host}`}, since ${since})`,
+    hint: isHere ? `Wait for it to end, or stop it with: kill ${pid}` : `If it does not run any more, remove ${file}`,
   });
 }
