@@ -1,11 +1,11 @@
 import { modules } from '../modules/index.js';
 import { loadStack } from '../playbook/load.js';
+import { renderArguments } from '../playbook/render.js';
 import { removeGraph, runGraph } from '../playbook/run.js';
 import type { OnEvent, RunResult } from '../playbook/events.js';
 import { holds, type Stack, type Task } from '../playbook/task.js';
 import type { Pipeline } from '../doctor/pipeline.js';
 import type { StackContext } from '../workspace/context.js';
-import { renderValue } from '../workspace/template.js';
 import { templateValues } from '../workspace/values.js';
 
 export interface GraphRun {
@@ -19,7 +19,7 @@ export interface GraphRun {
 export const loadDefinition = (packageRoot: string, name: string): Promise<Stack> => loadStack(packageRoot, name, modules);
 
 /** A task's arguments with their templates filled in. */
-export const renderArgs = (task: Task, stack: StackContext): unknown => renderValue(task.with, templateValues(stack), { file: task.at() });
+export const renderArgs = (task: Task, stack: StackContext): unknown => renderArguments(task, templateValues(stack));
 
 /** Brings the stack up, or with `check` says what that would change. */
 export const runStack = ({ stack, definition, signal, onEvent }: GraphRun, mode: 'apply' | 'check'): Promise<RunResult> =>

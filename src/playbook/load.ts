@@ -41,7 +41,7 @@ export async function loadStack(packageRoot: string, name: string, modules: Modu
   for (const playbook of head?.playbooks ?? [])
     drafts.push(...(await loadPlaybook(packageRoot, `playbooks/${name}/${playbook}.yaml`, modules, problem)));
   checkIds(drafts, problem);
-  if (!head || problems.length > 0) throw invalid(name, problems);
+  if (!head || problems.length > 0) throw invalid(name, problems, [...modules.keys()].sort());
   const tasks = drafts.flatMap(({ task }) => task ?? []);
   return { name: head.name, title: head.title, description: head.description, tasks };
 }
@@ -108,8 +108,7 @@ async function readTask({ source, play, value, path }: Found, modules: Modules, 
   const { timeout, when, ...fields } = checked.data;
   const module = modules.get(fields.module);
   if (!module) {
-    const known = [...modules.keys()].sort();
-    problem(`${at(['module'])}: module: there is no ${fields.module}${didYouMean(fields.module, known)}; there are ${known.join(', ')}`);
+    problem(`${at(['module'])}: module: there is no ${fields.module}${didYouMean(fields.module, modules.keys())}`);
     return draft;
   }
   const issues = argumentIssues(module, fields.with);
@@ -146,12 +145,13 @@ async function readSource(packageRoot: string, file: string, problem: Problem): 
   return parseSource(file, text, problem);
 }
 
-function invalid(name: string, problems: string[]): Error {
+function invalid(name: string, problems: string[], known: string[] = []): Error {
+  const modules = problems.some((text) => text.includes(': module: ')) ? `; the modules are ${known.join(', ')}` : '';
   return usageError({
     code: 'PLAYBOOK_INVALID',
     message: [`The playbooks of the stack ${name} have ${problems.length} mistake${problems.length === 1 ? '' : 's'}:`, ...problems].join(
       '\n  ',
     ),
-    hint: 'Correct the lines named above; CONTRIBUTING.md says what a playbook holds',
+    hint: `Correct the lines named above; CONTRIBUTING.md says what a playbook holds${modules}`,
   });
 }

@@ -110,11 +110,7 @@ describe('mistakes are named by file, line, column and key', () => {
   it.each([
     ['an unknown key', '{id: a, module: directory, with: {path: x}, ^neds: [b]}', '[0].tasks[0].neds: unknown key (did you mean needs?)'],
     ['a missing key', '^{module: directory, with: {path: x}}', '[0].tasks[0].id: is missing'],
-    [
-      'an unknown module',
-      '{id: a, module: ^kafka.topics}',
-      'module: there is no kafka.topics (did you mean kafka.topic?); there are directory, kafka.topic',
-    ],
+    ['an unknown module', '{id: a, module: ^kafka.topics}', 'module: there is no kafka.topics (did you mean kafka.topic?)'],
     ['an unknown need', '{id: ab, module: directory, needs: [^ac], with: {path: x}}', 'needs: there is no task ac (did you mean ab?)'],
     [
       'a bad key of when',
@@ -159,6 +155,13 @@ describe('mistakes are named by file, line, column and key', () => {
     const line = `    - ${marked}`;
     const problems = await problemsOf(`${line.replace('^', '')}\n`);
     expect(problems).toEqual([`one.yaml:3:${line.indexOf('^') + 1}: ${expected}`]);
+  });
+
+  it('the modules that there are, once', async () => {
+    await stack({ 'stack.yaml': HEAD, 'one.yaml': '- play: One\n  tasks: [{id: a, module: x}, {id: b, module: y}]\n' });
+    await expect(loadStack(root, 'demo', modules)).rejects.toMatchObject({
+      hint: expect.stringContaining('the modules are directory, kafka.topic') as string,
+    });
   });
 
   it('bad YAML', async () => {
