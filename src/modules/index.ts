@@ -3,6 +3,17 @@ import { template } from './template.js';
 import { secret } from './secret.js';
 import { file } from './file.js';
 import { directory } from './directory.js';
+import { catalogWarehouse } from './iceberg-warehouse.js';
+import { icebergNamespace } from './iceberg-namespace.js';
+import { icebergTable } from './iceberg-table.js';
+import { polarisCatalog } from './polaris-catalog.js';
+import { polarisCatalogRole } from './polaris-catalog-role.js';
+import { polarisCatalogRoleAssignment } from './polaris-catalog-role-assignment.js';
+import { polarisGrant } from './polaris-grant.js';
+import { polarisPrincipal } from './polaris-principal.js';
+import { polarisPrincipalRole } from './polaris-principal-role.js';
+import { polarisPrincipalRoleAssignment } from './polaris-principal-role-assignment.js';
+import { polarisRealm } from './polaris-realm.js';
 import { kafkaTopic } from './kafka-topic.js';
 import { postgresqlDatabase } from './postgresql-database.js';
 import { postgresqlRole } from './postgresql-role.js';
@@ -10,7 +21,28 @@ import { s3Bucket } from './s3-bucket.js';
 import { sqlView } from './sql-view.js';
 
 /** Every kind of task, one line each; each has a case of the contract test (test/integration/contract). */
-const all: TaskModule[] = [template, secret, file, directory, kafkaTopic, postgresqlDatabase, postgresqlRole, s3Bucket, sqlView];
+const all: TaskModule[] = [
+  template,
+  secret,
+  file,
+  directory,
+  kafkaTopic,
+  postgresqlDatabase,
+  postgresqlRole,
+  s3Bucket,
+  sqlView,
+  catalogWarehouse,
+  icebergNamespace,
+  icebergTable,
+  polarisCatalog,
+  polarisCatalogRole,
+  polarisCatalogRoleAssignment,
+  polarisGrant,
+  polarisPrincipal,
+  polarisPrincipalRole,
+  polarisPrincipalRoleAssignment,
+  polarisRealm,
+];
 
 /** The registry, by the name that playbooks use. The modules load heavy libraries only when they are used. */
 export const modules: Map<string, TaskModule> = new Map(all.map((module) => [module.name, module]));

@@ -3,6 +3,7 @@ import { catalogBase, clientCredentials, POLARIS_REALM, REALM_HEADER } from '../
 import { askForToken } from '../clients/oauth.js';
 import { withPostgres, type PostgresClient } from '../clients/postgresql.js';
 import { bootstrapRealm } from '../components/polaris/bootstrap.js';
+import { CATALOG_DATABASE } from '../components/polaris/settings.js';
 import { javaHomeOf, polarisHome } from '../components/polaris/polaris.js';
 import { ForgeError, serverError } from '../errors.js';
 import { endpointOf } from './connect.js';
@@ -10,18 +11,21 @@ import { defineModule, type Observation, type TaskContext } from './contract.js'
 
 const CREDENTIAL = 'polaris-root';
 const FILE = `.forge/credentials/${CREDENTIAL}.json`;
-const schema = z.strictObject({});
+const schema = z.strictObject({
+  database: z.string().default(CATALOG_DATABASE).describe('Database that keeps it, of the user in catalog-db'),
+});
+type Args = z.output<typeof schema>;
 
-const inDatabase = <T>(context: TaskContext, use: (client: PostgresClient) => Promise<T>): Promise<T> => {
+const inDatabase = <T>({ database }: Args, context: TaskContext, use: (client: PostgresClient) => Promise<T>): Promise<T> => {
   const { host, port } = endpointOf(context, 'postgresql');
   const { username, password } = context.stack.credentials.get('catalog-db');
   if (username === undefined || password === undefined) throw new Error('the credential catalog-db has no username or no password');
-  return withPostgres({ host, port, user: username.reveal(), password, database: 'catalog' }, use, { signal: context.signal });
+  return withPostgres({ host, port, user: username.reveal(), password, database }, use, { signal: context.signal });
 };
 
 /** Client ids of the realm's principals, as Polaris keeps them; undefined when there is no realm. */
-function realmClients(context: TaskContext): Promise<string[] | undefined> {
-  return inDatabase(context, async (client) => {
+function realmClients(args: Args, context: TaskContext): Promise<string[] | undefined> {
+  return inDatabase(args, context, async (client) => {
     const table = 'polaris_schema.principal_authentication_data';
     const [found] = await client.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [table]);
     if (found?.found !== true) return undefined;
@@ -52,21 +56,21 @@ async function serverTakes({ stack, signal }: TaskContext): Promise<boolean | un
  * Polaris' realm with its root user. Bootstrapped before the server starts, as newer versions want it, so that the
  * database is asked where the server is not up yet.
  */
-export const polarisRealm = defineModule<z.output<typeof schema>>({
+export const polarisRealm = defineModule<Args>({
   name: 'polaris.realm',
   summary: "Polaris' realm with its root user, made by bin/admin with the credentials in .forge/credentials/polaris-root.json",
   schema,
   timeoutSeconds: 180,
-  async observe(_, context) {
+  async observe(args, context) {
     const taken = await serverTakes(context);
     if (taken === true) return { state: 'in-sync' };
-    const clients = await realmClients(context);
+    const clients = await realmClients(args, context);
     if (clients === undefined) return { state: 'missing', message: `Polaris has no realm ${POLARIS_REALM}` };
     const own = clientCredentials(context.stack, CREDENTIAL).clientId.reveal();
     if (!clients.includes(own)) return drifted('are others than the ones on file');
     return taken === false ? drifted('are not the secret on file') : { state: 'in-sync' };
   },
-  async apply(_, observation, { stack, signal, progress }) {
+  async apply({ database }, observation, { stack, signal, progress }) {
     if (observation.state === 'drifted')
       throw serverError({
         code: 'POLARIS_ROOT_LOST',
@@ -75,11 +79,11 @@ export const polarisRealm = defineModule<z.output<typeof schema>>({
       });
     progress('bin/admin makes the realm');
     const { installedPackages } = await import('../components/packages.js');
-    await bootstrapRealm(stack, polarisHome(stack), javaHomeOf((await installedPackages(stack)).java('polaris')), signal);
+    await bootstrapRealm(stack, database, polarisHome(stack), javaHomeOf((await installedPackages(stack)).java('polaris')), signal);
     return `Polaris had no realm ${POLARIS_REALM}; bootstrapped with the credentials in ${FILE}`;
   },
-  async remove(_, context) {
+  async remove(args, context) {
     // bin/admin's purge would need a JVM for what is one statement in a database that is forge's own.
-    await inDatabase(context, (client) => client.query('DROP SCHEMA IF EXISTS polaris_schema CASCADE'));
+    await inDatabase(args, context, (client) => client.query('DROP SCHEMA IF EXISTS polaris_schema CASCADE'));
   },
 });

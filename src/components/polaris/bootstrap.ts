@@ -16,7 +16,13 @@ const reveal = (env: Record<string, string | Secret>): Record<string, string> =>
  * file of mode 0600 that lives as long as the call: in the arguments every user of the machine could read them.
  * A realm that is there already is left as it is (Polaris before 1.7 calls that an error).
  */
-export async function bootstrapRealm(stack: StackContext, home: string, javaHome: string, signal: AbortSignal): Promise<void> {
+export async function bootstrapRealm(
+  stack: StackContext,
+  database: string,
+  home: string,
+  javaHome: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { clientId, clientSecret } = stack.credentials.get('polaris-root');
   if (clientId === undefined || clientSecret === undefined)
     throw new Error('the credential polaris-root has no clientId or no clientSecret');
@@ -25,7 +31,7 @@ export async function bootstrapRealm(stack: StackContext, home: string, javaHome
   const root = { 'client-id': clientId.reveal(), 'client-secret': clientSecret.reveal() };
   await writeWhole(file, JSON.stringify({ [POLARIS_REALM]: root }));
   const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env;
-  const env = { PATH, HOME, LANG, ...reveal(persistenceEnv(stack, javaHome)), POLARIS_JAVA_OPTS: '-Xmx256m -XX:+UseSerialGC' };
+  const env = { PATH, HOME, LANG, ...reveal(persistenceEnv(stack, javaHome, database)), POLARIS_JAVA_OPTS: '-Xmx256m -XX:+UseSerialGC' };
   try {
     const command = join(home, 'bin', 'admin');
     const { stdout, stderr, exitCode } = await tryRun(command, ['bootstrap', '--credentials-file', file], { env, signal, tied: true });

@@ -5,7 +5,7 @@ import { Secret } from '../../workspace/secret.js';
 import { portOf } from '../component.js';
 
 /** The database that all catalogs of forge keep their state in. */
-const DATABASE = 'catalog';
+export const CATALOG_DATABASE = 'catalog';
 
 const need = (value: Secret | undefined, what: string): Secret => {
   if (value === undefined) throw new Error(`a credential has no ${what}`);
@@ -13,14 +13,14 @@ const need = (value: Secret | undefined, what: string): Secret => {
 };
 
 /** What bin/server and bin/admin share: where the state is. Nothing secret ever is an argument. */
-export function persistenceEnv(context: StackContext, javaHome: string): Record<string, string | Secret> {
+export function persistenceEnv(context: StackContext, javaHome: string, database = CATALOG_DATABASE): Record<string, string | Secret> {
   const postgresql = context.endpoints['postgresql'];
   if (postgresql === undefined) throw new Error('the stack has no endpoint named postgresql');
   const { username, password } = context.credentials.get('catalog-db');
   return {
     JAVA_HOME: javaHome,
     POLARIS_PERSISTENCE_TYPE: 'relational-jdbc',
-    QUARKUS_DATASOURCE_JDBC_URL: `jdbc:postgresql://${postgresql.inside.host}:${postgresql.inside.port}/${DATABASE}`,
+    QUARKUS_DATASOURCE_JDBC_URL: `jdbc:postgresql://${postgresql.inside.host}:${postgresql.inside.port}/${database}`,
     QUARKUS_DATASOURCE_USERNAME: need(username, 'username').reveal(),
     QUARKUS_DATASOURCE_PASSWORD: need(password, 'password'),
     POLARIS_REALM_CONTEXT_REALMS: POLARIS_REALM,
