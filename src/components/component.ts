@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Probe, ProcessSpec } from '../runtimes/types.js';
+import { ensureDir, writeFileAtomic } from '../workspace/atomic.js';
 import type { StackContext } from '../workspace/context.js';
 import { Secret } from '../workspace/secret.js';
 
@@ -43,17 +44,15 @@ export function portOf(context: StackContext, name: string): number {
 
 /** Fills in a file of templates/; a value that is missing is an error, never an empty text. */
 export async function renderFile(context: StackContext, template: string, values: Record<string, string | number>): Promise<string> {
-  const { default: handlebars } = await import('handlebars');
-  const text = await readFile(join(context.packageRoot, 'templates', template), 'utf8');
-  return handlebars.compile(text, { strict: true, noEscape: true })(values);
+  const { renderTemplate } = await import('../workspace/template.js');
+  const file = join(context.packageRoot, 'templates', template);
+  return renderTemplate(await readFile(file, 'utf8'), values, { file }).text;
 }
 
-/** Writes a file whole or not at all. */
+/** Writes a configuration file, with its folder. */
 export async function writeWhole(file: string, text: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, file);
+  await ensureDir(dirname(file), 0o700);
+  await writeFileAtomic(file, text, { mode: 0o600 });
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
 import type { Secret } from '../../workspace/secret.js';
-import { dataDir, fingerprintOf, portOf, tmpDir, writeWhole, type Component, type ServerPackages } from '../component.js';
+import { dataDir, fingerprintOf, tmpDir, writeWhole, type Component, type ServerPackages } from '../component.js';
 import { JAVA_ENV, javaArgs } from '../java.js';
 import { confDir, configFiles, FLINK_PROCESSES, GATEWAY, logConfig } from './config.js';
 import { gatewayProbe, jobmanagerProbe, taskmanagerProbe } from './probe.js';

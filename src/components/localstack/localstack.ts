@@ -42,7 +42,8 @@ export const localstack: Component = {
       LOCALSTACK_VOLUME_DIR: join(folder, 'volume'),
       DEFAULT_REGION: context.config.lake.region,
       AWS_DEFAULT_REGION: context.config.lake.region,
-      TMPDIR: tmpDir(context, name),
+      // Not TMPDIR, which it complains of.
+      FORGE_TMP: tmpDir(context, name),
       HOME: folder,
       MALLOC_ARENA_MAX: '2',
       PYTHONUNBUFFERED: '1',

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { bootId } from '../../workspace/identity.js';
 
 /** One process of this machine. A pid is used again; together with its start it means one process for ever. */
 export interface ProcessEntry {
@@ -27,7 +28,6 @@ const ps = async (args: string[]): Promise<string[]> => {
 };
 
 let boot: string | undefined;
-const bootId = (): string => (boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 
 function readProc(file: string): string | undefined {
   try {
@@ -43,7 +43,7 @@ function linuxEntry(pid: number): ProcessEntry | undefined {
   // The name in parentheses may hold anything; the fields after it are counted from the state, which is field 3.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-  return { pid, parent: Number(fields[1]), started: `${bootId()}:${fields[19] ?? ''}` };
+  return { pid, parent: Number(fields[1]), started: `${(boot ??= bootId())}:${fields[19] ?? ''}` };
 }
 
 const lstart = (text: string): string => text.trim().replaceAll(/\s+/g, ' ');

@@ -61,6 +61,21 @@ export async function lastLogLines(workspace: Workspace, name: string, count: nu
   return lines.slice(-count).map((line) => redact(line));
 }
 
+const FAILURE = /\b(ERROR|FATAL|PANIC|Error|Exception)\b|Exception:|address already in use/;
+
+/**
+ * What a log tells of a failure: its last 20 lines, and where those hold only what was shut down afterwards, the lines at
+ * the first error before them. All lines since `from`, for those who look for a certain one.
+ */
+export async function failureLines(workspace: Workspace, name: string, from: number): Promise<{ excerpt: string[]; all: string[]; failure: string | undefined }> {
+  const all = await lastLogLines(workspace, name, Infinity, from);
+  const last = all.slice(-20);
+  const first = all.findIndex((line) => FAILURE.test(line));
+  const failure = all[first];
+  if (failure === undefined || first >= all.length - 20) return { excerpt: last, all, failure };
+  return { excerpt: [...all.slice(first, first + 8), '…', ...all.slice(-11)], all, failure };
+}
+
 /**
  * Moves a log that has grown large aside and empties it. It is copied, not renamed: servers keep it open. Those that
  * write much rotate by themselves, into the same names.

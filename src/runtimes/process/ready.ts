@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, serverError, type ForgeError } from '../../errors.js';
 import { redact } from '../../workspace/secret.js';
 import type { Probe, ProcessSpec } from '../types.js';
-import { lastLogLines } from './logs.js';
+import { failureLines } from './logs.js';
+import { strangerAnswers } from './ports.js';
 import type { StartContext } from './spawn.js';
 import { ownProcesses } from './state.js';
+import { stopProcess } from './stop.js';
 
 const PROBE_MS = 3000;
 
@@ -46,17 +48,22 @@ export async function waitReady(spec: ProcessSpec, context: StartContext, watch:
     }
     // A stranger on the same port may answer the probe, so the end is looked at first.
     if (end !== undefined) throw await watch.died(end);
-    if (answer.holds) return;
+    if (answer.holds) {
+      const stranger = await strangerAnswers(spec, context.ports ?? {}, context.workspace);
+      if (stranger === undefined) return;
+      await stopProcess(context.workspace, spec.name, context.signal);
+      throw stranger;
+    }
     why = answer.why ?? why;
     if (performance.now() + pause > deadline) break;
     await delay(pause, undefined, { signal: AbortSignal.any([context.signal, stop.signal]) }).catch(() => undefined);
   }
-  const lines = await lastLogLines(context.workspace, spec.name, 20, watch.from);
+  const { excerpt: lines } = await failureLines(context.workspace, spec.name, watch.from ?? 0);
   throw serverError({
     code: 'SERVER_NOT_READY',
     message: redact(
       `${spec.name} runs, but within ${spec.readySeconds} s this did not come true: ${spec.ready.description}` +
-        `${why === undefined ? '' : ` (${why})`}.\nThe last lines of its log:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+        `${why === undefined ? '' : ` (${why})`}.\nFrom its log:\n${lines.map((line) => `  ${line}`).join('\n')}`,
     ),
     hint: `The whole log: \`forge logs ${spec.component}\`. A slow machine may only need a second \`forge up\``,
   });

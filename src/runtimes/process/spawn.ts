@@ -6,7 +6,7 @@ import { redact, Secret } from '../../workspace/secret.js';
 import type { Workspace } from '../../workspace/workspace.js';
 import type { ProcessSpec } from '../types.js';
 import { markEnv } from './identify.js';
-import { lastLogLines, logFile, logSize, rotateLog } from './logs.js';
+import { failureLines, logFile, logSize, rotateLog } from './logs.js';
 import { portTakenBy } from './ports.js';
 import { waitReady } from './ready.js';
 import { runFile, runFolder } from './state.js';
@@ -48,10 +48,10 @@ function environment(spec: ProcessSpec, workspace: Workspace): Record<string, st
 
 /** The error for a server that ended while it was being waited for. */
 async function died(spec: ProcessSpec, context: StartContext, how: string, from: number): Promise<ForgeError> {
-  const lines = await lastLogLines(context.workspace, spec.name, 20, from);
-  const taken = await portTakenBy(spec, context.ports ?? {}, lines, context.workspace);
+  const { excerpt, all } = await failureLines(context.workspace, spec.name, from);
+  const taken = await portTakenBy(spec, context.ports ?? {}, all, context.workspace);
   if (taken !== undefined) return taken;
-  const log = lines.length === 0 ? 'It wrote nothing.' : `The last lines of its log:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const log = all.length === 0 ? 'It wrote nothing.' : `From its log:\n${excerpt.map((line) => `  ${line}`).join('\n')}`;
   return serverError({
     code: 'SERVER_DIED',
     message: `${spec.name} ended while starting (${how}). ${log}`,
@@ -78,6 +78,7 @@ export async function startProcess(spec: ProcessSpec, context: StartContext): Pr
     fingerprint: spec.fingerprint,
     stop: spec.stop,
     run: runFolder(workspace),
+    log: from,
   }).slice(1);
   const log = await open(logFile(workspace, spec.name), 'a', 0o600);
   const run = await open(runFile(workspace, spec.name), 'w', 0o600);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Workspace } from '../../workspace/workspace.js';
 import type { ProcessSpec, ProcessState } from '../types.js';
 import { isAlive, markedProcesses, processTable, residentBytes, treeOf, type ProcessEntry } from './identify.js';
-import { lastLogLines } from './logs.js';
+import { failureLines } from './logs.js';
 
 /** What .forge/run/NAME.json says; a process writes it about itself before it becomes the server. */
 export interface RunRecord {
@@ -17,6 +17,8 @@ export interface RunRecord {
   stop: ProcessSpec['stop'];
   /** The folder of this file when it was written. */
   run: string;
+  /** Size of its log when it was started. */
+  log: number;
 }
 
 /** A living process of this workspace; `record` is missing when only its marks tell what it is. */
@@ -98,6 +100,12 @@ async function describe(process: OwnProcess): Promise<ProcessState> {
   };
 }
 
+/** The line of its log that says most about its end. */
+async function lastWords(workspace: Workspace, name: string, from: number): Promise<string | undefined> {
+  const { failure, all } = await failureLines(workspace, name, from);
+  return (failure ?? all.at(-1))?.trim().slice(0, 200);
+}
+
 /** Every process that this workspace has or had: `running`, or `dead` when its run file is there and it is not. */
 export async function listProcesses(workspace: Workspace): Promise<ProcessState[]> {
   const own = await ownProcesses(workspace);
@@ -107,14 +115,14 @@ export async function listProcesses(workspace: Workspace): Promise<ProcessState[
     if (states.some((state) => state.name === name)) continue;
     const record = records.find((candidate) => candidate.name === name);
     if (record === undefined && existsSync(runFile(workspace, name)) && statSync(runFile(workspace, name)).size > 0) continue;
-    const last = (await lastLogLines(workspace, name, 1))[0];
+    const last = await lastWords(workspace, name, record?.log ?? 0);
     states.push({
       name,
       component: record?.component ?? name,
       state: 'dead',
       pids: [],
       residentBytes: 0,
-      reason: last === undefined ? 'died' : `died: ${last.trim().slice(0, 200)}`,
+      reason: last === undefined ? 'died' : `died: ${last}`,
       ...(record === undefined ? {} : { fingerprint: record.fingerprint, startedAt: record.startedAt }),
     });
   }

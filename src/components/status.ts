@@ -1,0 +1,46 @@
+import { probeOnce } from '../runtimes/process/ready.js';
+import { listProcesses } from '../runtimes/process/state.js';
+import type { ProcessState } from '../runtimes/types.js';
+import type { StackContext } from '../workspace/context.js';
+import type { Component } from './component.js';
+import { componentsOf } from './index.js';
+
+export interface ComponentState {
+  name: string;
+  /** `failing`: its processes run and it does not answer; `degraded`: some of its processes are missing. */
+  state: 'running' | 'failing' | 'degraded' | 'dead' | 'stopped';
+  /** host:port */
+  endpoint: string;
+  pids: number[];
+  residentBytes: number;
+  reason?: string;
+}
+
+async function stateOf(context: StackContext, component: Component, processes: ProcessState[], signal?: AbortSignal): Promise<ComponentState> {
+  const endpoint = context.endpoints[component.endpoint];
+  const own = processes.filter((process) => process.component === component.name);
+  const base = {
+    name: component.name,
+    endpoint: endpoint === undefined ? '' : `${endpoint.host}:${endpoint.port}`,
+    pids: own.flatMap((process) => process.pids),
+    residentBytes: own.reduce((sum, process) => sum + process.residentBytes, 0),
+  };
+  const runs = (name: string): boolean => own.some((process) => process.name === name && process.state === 'running');
+  const absent = component.processes.filter((name) => !runs(name));
+  if (absent.length > 0) {
+    const dead = own.filter((process) => process.state === 'dead');
+    const reasons = absent.map((name) => `${name} ${dead.find((process) => process.name === name)?.reason ?? 'is not running'}`);
+    const state = absent.length < component.processes.length ? 'degraded' : dead.length > 0 ? 'dead' : 'stopped';
+    return { ...base, state, reason: reasons.join('; ') };
+  }
+  const probe = component.probe(context);
+  const answer = await probeOnce(probe, signal);
+  if (answer.holds) return { ...base, state: 'running' };
+  return { ...base, state: 'failing', reason: `not true: ${probe.description}${answer.why === undefined ? '' : ` (${answer.why})`}` };
+}
+
+/** Every component of the stack as it really is: its processes are looked for and it is asked itself, all at once. */
+export async function componentStates(context: StackContext, signal?: AbortSignal): Promise<ComponentState[]> {
+  const processes = await listProcesses(context.workspace);
+  return Promise.all(componentsOf(context).map((component) => stateOf(context, component, processes, signal)));
+}
