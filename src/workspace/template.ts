@@ -1,5 +1,6 @@
 import Handlebars from 'handlebars';
 import { messageOf, usageError, type ForgeError } from '../errors.js';
+import { Evaluation, MissingVariable, TemplateMistake } from './template-evaluation.js';
 import { Secret } from './secret.js';
 
 /** Where a template stands, for errors: a file, or `file:line:column`. */
@@ -7,21 +8,19 @@ export interface TemplateSource {
   file: string;
 }
 
-const engine = Handlebars.create();
-/** `{{sql value}}`: the value as a text constant of SQL. */
-engine.registerHelper('sql', (value: unknown) => `'${String(value).replaceAll("'", "''")}'`);
-
 /**
- * Fills in a template (Handlebars, strict, nothing is escaped). `secret` tells whether a secret went into the text.
+ * Fills in a template. The language is that of Handlebars: `{{ path }}`, `{{sql path}}` (a text constant of SQL), if, unless
+ * and each; nothing is escaped, and a name that is not there is an error wherever it stands. `secret` tells whether a secret
+ * was read.
  * @throws ForgeError TEMPLATE_VARIABLE_MISSING, TEMPLATE_INVALID (exit 2) with file and line
  */
 export function renderTemplate(text: string, values: Record<string, unknown>, source: TemplateSource): { text: string; secret: boolean } {
-  const touched = { secret: false };
   try {
-    const rendered = engine.compile(text, { strict: true, noEscape: true, assumeObjects: false })(revealing(values, touched));
-    return { text: rendered, secret: touched.secret };
+    const evaluation = new Evaluation();
+    const rendered = evaluation.program(Handlebars.parse(text), { values, data: {}, locals: {}, outer: undefined });
+    return { text: rendered, secret: evaluation.secret };
   } catch (error) {
-    throw templateError(text, error, source);
+    throw templateError(error, source);
   }
 }
 
@@ -34,9 +33,8 @@ const WHOLE = /^\{\{\s*([\w-]+(?:\.[\w-]+)*)\s*\}\}$/;
 export function renderValue(value: unknown, values: Record<string, unknown>, source: TemplateSource): unknown {
   if (typeof value === 'string') return renderString(value, values, source);
   if (Array.isArray(value)) return value.map((item) => renderValue(item, values, source));
-  if (typeof value === 'object' && value !== null) {
+  if (typeof value === 'object' && value !== null && !(value instanceof Secret))
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, renderValue(item, values, source)]));
-  }
   return value;
 }
 
@@ -55,26 +53,6 @@ function renderString(text: string, values: Record<string, unknown>, source: Tem
   return at;
 }
 
-class MissingVariable extends Error {}
-
-/** A view of the values in which secrets are plain text, reading one is noticed, and a name that is not there is an error. */
-function revealing(value: unknown, touched: { secret: boolean }, path = ''): unknown {
-  if (value instanceof Secret) {
-    touched.secret = true;
-    return value.reveal();
-  }
-  if (typeof value !== 'object' || value === null) return value;
-  return new Proxy(value, {
-    // Handlebars asks before it reads; every name goes on to `get`, which knows the whole path.
-    has: () => true,
-    get(target, key) {
-      const at = path === '' ? String(key) : `${path}.${String(key)}`;
-      if (typeof key === 'string' && !Array.isArray(target) && !Object.hasOwn(target, key)) throw new MissingVariable(at);
-      return revealing(Reflect.get(target, key) as unknown, touched, at);
-    },
-  });
-}
-
 const missing = (name: string, where: string): ForgeError =>
   usageError({
     code: 'TEMPLATE_VARIABLE_MISSING',
@@ -82,19 +60,18 @@ const missing = (name: string, where: string): ForgeError =>
     hint: 'docs/architecture.md lists the values that templates can name',
   });
 
-function templateError(text: string, error: unknown, { file }: TemplateSource): unknown {
-  const message = messageOf(error);
-  if (error instanceof MissingVariable) {
-    const line = text.split('\n').findIndex((it) => it.includes(message)) + 1;
-    return missing(message, line === 0 ? file : `${file}:${line}`);
-  }
-  if (/Parse error|doesn't match|Lexical error/.test(message)) {
-    const line = /line (\d+)/.exec(message)?.[1];
-    return usageError({
-      code: 'TEMPLATE_INVALID',
-      message: `${file}${line === undefined ? '' : `:${line}`}: the template is not well formed: ${message.split('\n')[0]}`,
-      hint: 'Mend the braces',
-    });
-  }
-  return error;
+/** A place in a playbook is exact already; in a template file the line is added. */
+function templateError(error: unknown, { file }: TemplateSource): unknown {
+  const at = (line: number | undefined): string => (line === undefined || /:\d+$/.test(file) ? file : `${file}:${line}`);
+  if (error instanceof MissingVariable) return missing(error.message, at(error.line));
+  const isParser = error instanceof Error && /Parse error|doesn't match|Lexical error|must be|Invalid path/.test(error.message);
+  if (!(error instanceof TemplateMistake) && !isParser) return error;
+  const line = error instanceof TemplateMistake ? error.line : Number(/line (\d+)| - (\d+):/.exec(error.message)?.slice(1).find(Boolean));
+  const why = messageOf(error).replace(/^Parse error on line \d+:\n/, '');
+  return usageError({
+    code: 'TEMPLATE_INVALID',
+    message: `${at(line || undefined)}: the template is not well formed: ${why.split('\n')[0] ?? ''}`,
+    hint: 'Correct what stands in braces there',
+    cause: error,
+  });
 }
