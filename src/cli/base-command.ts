@@ -5,7 +5,9 @@ import { errorText, type ErrorReport, Interrupted, reportError } from './errors.
 import { createOutput, type Output } from './output.js';
 import { formatOf, ownWords } from './argv.js';
 
-export { packageRoot } from './paths.js';
+import { packageRoot } from './paths.js';
+
+export { packageRoot };
 
 /**
  * The base of every command. A command is thin: flags in, one call, a typed result out; it prints nothing itself.
@@ -75,6 +77,17 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   /** The cache of server packages, shared by all workspaces: FORGE_CACHE_DIR, else the user's cache folder. */
   protected get cacheDir(): string {
     return path.resolve(process.env['FORGE_CACHE_DIR'] || this.config.cacheDir);
+  }
+
+  /** What opening the workspace needs (src/lifecycle/session.ts); `folder` is flags.workspace. */
+  protected place(folder: string | undefined): {
+    folder: string | undefined;
+    cacheDir: string;
+    packageRoot: string;
+    signal: AbortSignal;
+    note: (text: string) => void;
+  } {
+    return { folder, cacheDir: this.cacheDir, packageRoot: packageRoot(), signal: this.signal, note: (text) => this.output.note(text) };
   }
 
   abstract override run(): Promise<Result>;

@@ -86,8 +86,8 @@ const status = z.object({
     z.object({
       name: z.string(),
       state: z
-        .enum(['running', 'unhealthy', 'stopped', 'dead', 'foreign', 'unknown'])
-        .describe('unhealthy: the process lives and does not answer; dead: it ended by itself; foreign: its port or pid is not forge’s'),
+        .enum(['running', 'failing', 'degraded', 'dead', 'stopped'])
+        .describe('failing: its processes run and it does not answer; degraded: some of its processes are missing; dead: it ended by itself'),
       endpoint: endpoint.nullable(),
       pids: z.array(z.int()).optional().describe('Runtime process'),
       pods: z.array(z.string()).optional().describe('Runtimes on Kubernetes'),

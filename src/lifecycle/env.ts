@@ -1,7 +1,7 @@
 import { warehouseOf, type StackContext } from '../workspace/context.js';
 
 /** What other tools need to connect, by the names that they look for. Holds secrets in clear: it is for stdout of `forge env` only. */
-export function environmentOf(stack: StackContext): Record<string, string> {
+export function environmentOf(stack: StackContext) {
   const { kafka, catalog, localstack, postgresql, flink } = stack.endpoints;
   const aws = stack.credentials.get('aws');
   const views = stack.credentials.get('views');

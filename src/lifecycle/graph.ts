@@ -25,6 +25,10 @@ export const renderArgs = (task: Task, stack: StackContext): unknown => renderAr
 export const runStack = ({ stack, definition, signal, onEvent }: GraphRun, mode: 'apply' | 'check'): Promise<RunResult> =>
   runGraph({ tasks: definition.tasks, modules, stack, signal, renderArgs, mode, ...(onEvent === undefined ? {} : { onEvent }) });
 
+/** Applies some of a stack's tasks only. */
+export const runTasks = ({ stack, tasks, signal }: { stack: StackContext; tasks: Task[]; signal: AbortSignal }): Promise<RunResult> =>
+  runGraph({ tasks, modules, stack, signal, renderArgs, mode: 'apply' });
+
 /** Removes what the tasks of one module made, dependents first. */
 export const removeTasks = ({ stack, definition, signal, onEvent }: GraphRun, only: (task: Task) => boolean): Promise<RunResult> =>
   removeGraph({ tasks: definition.tasks, modules, stack, signal, renderArgs, only, ...(onEvent === undefined ? {} : { onEvent }) });

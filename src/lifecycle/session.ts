@@ -27,7 +27,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     cacheDir: options.cacheDir,
     packageRoot: options.packageRoot,
     allocate: options.allocate,
-    resolveCatalog: (config) => resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options.note ?? (() => undefined)),
+    resolveCatalog: (config) =>
+      resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options.note ?? (() => undefined)),
   });
 }
 

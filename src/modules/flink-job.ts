@@ -65,7 +65,7 @@ export const flinkJob = defineModule<Args>({
         await waitUntilRunning(args, context);
         return `${finding.why}; it runs again`;
       }
-      const gatewayUp = gateway.start(signal, context.progress);
+      const gatewayUp = gateway.start(signal, context.waitingFor);
       // An early failure of the gateway must not become an unhandled rejection while the old job is being stopped.
       gatewayUp.catch(() => undefined);
       const stateRoot = path.join(stack.workspace.data, 'flink', 'jobs', args.name);

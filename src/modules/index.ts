@@ -1,6 +1,7 @@
 import type { TaskModule } from './contract.js';
 import { template } from './template.js';
 import { secret } from './secret.js';
+import { flinkJob } from './flink-job.js';
 import { file } from './file.js';
 import { directory } from './directory.js';
 import { catalogWarehouse } from './iceberg-warehouse.js';
@@ -22,6 +23,7 @@ import { sqlView } from './sql-view.js';
 
 /** Every kind of task, one line each; each has a case of the contract test (test/integration/contract). */
 const all: TaskModule[] = [
+  flinkJob,
   template,
   secret,
   file,

@@ -57,7 +57,7 @@ async function refuseToOrphan(is: PolarisCatalog, should: PolarisCatalog, stack:
   const old = is.properties[BASE] ?? '';
   const next = should.properties[BASE] ?? '';
   if (folder(old) === folder(next) || is.storageConfigInfo.storageType !== 'S3') return;
-  const namespaces = await stackCatalog(stack, 'root').listNamespaces(signal);
+  const namespaces = await stackCatalog(stack, 'root', is.name).listNamespaces(signal);
   if (namespaces.length === 0) return;
   throw serverError({
     code: 'CATALOG_WOULD_MOVE',

@@ -4,7 +4,7 @@ import { askForToken } from '../clients/oauth.js';
 import { withPostgres, type PostgresClient } from '../clients/postgresql.js';
 import { bootstrapRealm } from '../components/polaris/bootstrap.js';
 import { CATALOG_DATABASE } from '../components/polaris/settings.js';
-import { javaHomeOf, polarisHome } from '../components/polaris/polaris.js';
+import { polarisHome, polarisJava } from '../components/polaris/polaris.js';
 import { ForgeError, serverError } from '../errors.js';
 import { endpointOf } from './connect.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
@@ -78,8 +78,7 @@ export const polarisRealm = defineModule<Args>({
         hint: `Put the old ${FILE} back, or start over with \`forge down\` and \`forge up\``,
       });
     progress('bin/admin makes the realm');
-    const { installedPackages } = await import('../components/packages.js');
-    await bootstrapRealm(stack, database, polarisHome(stack), javaHomeOf((await installedPackages(stack)).java('polaris')), signal);
+    await bootstrapRealm(stack, database, polarisHome(stack), await polarisJava(), signal);
     return `Polaris had no realm ${POLARIS_REALM}; bootstrapped with the credentials in ${FILE}`;
   },
   async remove(args, context) {

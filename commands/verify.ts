@@ -1,0 +1,44 @@
+import { Flags } from '@oclif/core';
+import { ForgeCommand } from '../src/cli/base-command.js';
+import { legLines } from '../src/cli/proof.js';
+import type { VerifyResult } from '../src/cli/schemas.js';
+import { ExitCode } from '../src/errors.js';
+
+export default class Verify extends ForgeCommand<VerifyResult> {
+  static override summary = 'Prove that events flow: topic, job, views and tables, leg by leg (exit code 5 when a leg is broken)';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    {
+      description: 'Send marked events and wait until views and tables hold exactly them',
+      command: '<%= config.bin %> <%= command.id %> --probe',
+    },
+  ];
+  static override flags = {
+    probe: Flags.boolean({ summary: 'Send marked events, wait for exactly them, and tell the latency (about half a minute)' }),
+  };
+
+  async run(): Promise<VerifyResult> {
+    const { flags } = await this.parse(Verify);
+    const [{ openSession }, { verifyStack }] = await Promise.all([
+      import('../src/lifecycle/session.js'),
+      import('../src/lifecycle/verify.js'),
+    ]);
+    const { stack } = await openSession(this.place(flags.workspace));
+    const result = await verifyStack(stack, { probe: flags.probe, signal: this.signal, progress: (text) => this.output.live(text) });
+    if (!result.healthy) this.exitCode = ExitCode.finding;
+    return result;
+  }
+
+  protected override render({ healthy, legs, latency }: VerifyResult): string {
+    const times =
+      latency === undefined
+        ? []
+        : [
+            `Latency: view p50 ${latency.view.p50} ms, p99 ${latency.view.p99} ms; table p50 ${latency.table.p50} ms, p99 ${latency.table.p99} ms`,
+          ];
+    const verdict = healthy
+      ? 'Events flow.'
+      : `Events do not flow: ${legs.find(({ ok }) => !ok)?.name}. \`forge status\` and \`forge logs\` tell more, \`forge up\` mends servers.`;
+    return [legLines(legs), ...times, verdict].join('\n');
+  }
+}
