@@ -30,8 +30,9 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   };
   const up = await forge(['up', '--json'], root);
   if (up.code !== 0) {
-    await down().catch(() => undefined);
-    throw new Error(`the servers of the integration tests cannot be had (forge up exits ${up.code}): ${up.text}`);
+    const left = existsSync(join(root, '.forge')) ? await down().catch(String) : await rm(root, { recursive: true });
+    const after = left === undefined ? '' : `; and then ${left}`;
+    throw new Error(`the servers of the integration tests cannot be had (forge up exits ${up.code}): ${up.text}${after}`);
   }
   project.provide('workspaceRoot', root);
   return down;
@@ -45,7 +46,8 @@ async function cacheDir(): Promise<string> {
 function forge(args: string[], cwd: string): Promise<{ code: number; text: string }> {
   const script = join(packageRoot(), 'bin', 'run.js');
   return new Promise((done) => {
-    execFile(process.execPath, [script, ...args], { cwd, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    const env = { ...process.env, FORGE_WORKSPACE: cwd };
+    execFile(process.execPath, [script, ...args], { cwd, env, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
       done({ code, text: describe(stdout) ?? (stdout + stderr || error?.message || 'it said nothing') });
     });
@@ -55,7 +57,7 @@ function forge(args: string[], cwd: string): Promise<{ code: number; text: strin
 function describe(stdout: string): string | undefined {
   try {
     const { error } = JSON.parse(stdout) as { error?: { code: string; message: string; hint?: string } };
-    return error && [error.code, error.message, error.hint].filter(Boolean).join('. ');
+    return error && `${error.code}: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`;
   } catch {
     return undefined;
   }

@@ -190,6 +190,20 @@ describe('time-out and interruption', () => {
     expect(events.at(-1)).toMatchObject({ id: 'b', state: 'skipped' });
   });
 
+  it('is interrupted in bounded time by a task that does not stop', async () => {
+    const abort = new AbortController();
+    const { options } = setup([task('a')], {
+      a: {
+        apply: () => {
+          setImmediate(() => abort.abort());
+          return new Promise<never>(() => undefined);
+        },
+      },
+    });
+    const run = runGraph({ ...options, mode: 'apply', signal: abort.signal, graceMs: 20 });
+    await expect(run).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+
   it('throws the reason of the abort when that is an error of forge, such as that of SIGTERM', async () => {
     const reason = new ForgeError({ code: 'INTERRUPTED', message: 'terminated', exitCode: 143 });
     const { options, calls } = setup([task('a')]);
