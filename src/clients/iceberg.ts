@@ -227,25 +227,22 @@ export function polarisTokens(stack: StackContext, who: keyof typeof CREDENTIALS
 
 const connected = new WeakMap<StackContext, Map<string, IcebergCatalog>>();
 
-/** The stack's catalog, whichever it is. With Polaris, `root` sees namespaces and may not touch tables. */
-export function stackCatalog(stack: StackContext, who: keyof typeof CREDENTIALS = 'principal'): IcebergCatalog {
+/**
+ * The stack's catalog, whichever it is. With Polaris, `root` sees namespaces and may not touch tables, and `warehouse` names
+ * another catalog than the stack's.
+ */
+export function stackCatalog(
+  stack: StackContext,
+  who: keyof typeof CREDENTIALS = 'principal',
+  warehouse = stack.config.lake.catalog,
+): IcebergCatalog {
   const known = connected.get(stack) ?? new Map<string, IcebergCatalog>();
   connected.set(stack, known);
+  const base = catalogBase(stack);
   // Endpoints may be resolved anew within one context.
-  const key = `${catalogBase(stack)} ${who}`;
-  const catalog =
-    known.get(key) ??
-    icebergCatalog(
-      stack.catalog === 'polaris'
-        ? {
-            base: catalogBase(stack),
-            label: 'Polaris',
-            warehouse: stack.config.lake.catalog,
-            headers: REALM_HEADER,
-            token: polarisTokens(stack, who),
-          }
-        : { base: catalogBase(stack), label: 'The Iceberg REST catalog' },
-    );
+  const key = JSON.stringify([base, who, warehouse]);
+  const polaris = () => ({ base, label: 'Polaris', warehouse, headers: REALM_HEADER, token: polarisTokens(stack, who) });
+  const catalog = known.get(key) ?? icebergCatalog(stack.catalog === 'polaris' ? polaris() : { base, label: 'The Iceberg REST catalog' });
   known.set(key, catalog);
   return catalog;
 }

@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { request } from '../../clients/http.js';
 import { ForgeError } from '../../errors.js';
+import { chooseJava } from '../../runtimes/process/toolchain/java.js';
+import { findToolchain } from '../../runtimes/process/toolchain/toolchain.js';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
 import { dataDir, fingerprintOf, portOf, tmpDir, type Component } from '../component.js';
@@ -19,8 +21,12 @@ export function polarisHome(context: StackContext): string {
   return found.home;
 }
 
-/** JAVA_HOME of a java program. */
-export const javaHomeOf = (java: string): string => dirname(dirname(java));
+/** JAVA_HOME for Polaris' scripts. Throws MISSING_TOOLS where there is no Java 21 or newer. */
+export async function polarisJava(): Promise<string> {
+  const need = { what: 'Polaris', minimum: 21 };
+  const { javas } = await findToolchain({ java: [need] });
+  return chooseJava(javas, need)!.home;
+}
 
 /** Asks the management port: true when Polaris and its database are ready. */
 export function polarisProbe(context: StackContext): Probe {
@@ -44,7 +50,7 @@ export const polaris: Component = {
   name,
   endpoint: 'catalog',
   processes: [name],
-  specs(context, packages): Promise<ProcessSpec[]> {
+  async specs(context): Promise<ProcessSpec[]> {
     const command = join(polarisHome(context), 'bin', 'server');
     const javaOptions = [
       `-Xmx${context.config.components.polaris.heap}`,
@@ -54,8 +60,8 @@ export const polaris: Component = {
       '-XX:-UsePerfData',
       '-XX:+ExitOnOutOfMemoryError',
     ];
-    const env = { ...JAVA_ENV, TMPDIR: tmpDir(context, name), ...serverEnv(context, javaHomeOf(packages.java(name)), javaOptions) };
-    return Promise.resolve([
+    const env = { ...JAVA_ENV, TMPDIR: tmpDir(context, name), ...serverEnv(context, await polarisJava(), javaOptions) };
+    return [
       {
         component: name,
         name,
@@ -69,7 +75,7 @@ export const polaris: Component = {
         stop: { signal: 'SIGTERM', seconds: 20 },
         fingerprint: fingerprintOf({ command, args: [], env }),
       },
-    ]);
+    ];
   },
   async prepare(context) {
     await mkdir(tmpDir(context, name), { recursive: true, mode: 0o700 });
