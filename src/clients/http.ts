@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { messageOf, serverError, type ForgeError } from '../errors.js';
 import { redact, Secret } from '../workspace/secret.js';
 
@@ -71,6 +72,8 @@ const reveal = (value: string | Secret): string => (value instanceof Secret ? va
 async function once(url: URL, options: HttpOptions, method: string, timeoutMs: number): Promise<HttpAnswer> {
   const controller = new AbortController();
   const onAbort = () => controller.abort(options.signal?.reason);
+  // Many requests at once share a signal; that is no leak.
+  if (options.signal) setMaxListeners(0, options.signal);
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(() => controller.abort(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })), timeoutMs);
   try {

@@ -1,6 +1,7 @@
 import type { Producer } from 'kafkajs';
 import { serverError } from '../errors.js';
-import { connectOrExplain, kafkaError, openKafka, withKafka, type KafkaOptions } from './kafka.js';
+import { connectOrExplain, kafkaError, openKafka, type KafkaOptions } from './kafka-link.js';
+import { withKafka } from './kafka.js';
 
 export interface KafkaRecord {
   key: string;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { connectOrExplain, kafkaError, openKafka, withKafka } from './kafka.js';
+import { connectOrExplain, kafkaError, openKafka } from './kafka-link.js';
+import { withKafka } from './kafka.js';
 
 export interface KafkaMessage {
   partition: number;

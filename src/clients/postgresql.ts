@@ -101,7 +101,7 @@ export async function withPostgres<T>(
   });
   // An idle connection that breaks must not end forge; the next query says it.
   client.on('error', () => {});
-  const cut = () => void (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  const cut = () => (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   signal?.addEventListener('abort', cut, { once: true });
   try {
     await client.connect().catch((error: unknown) => {

@@ -75,7 +75,7 @@ export async function connectS3(target: S3Target, options: S3Options = {}): Prom
   async function call(method: string, url: string, body?: string | Uint8Array, extra: Record<string, string> = {}): Promise<HttpAnswer> {
     const signed = await aws.sign(url, { method, headers: extra, ...(body === undefined ? {} : { body: body as RequestInit['body'] }) });
     const headers = Object.fromEntries(signed.headers);
-    return request(signed.url, { method, headers, ...(body === undefined ? {} : { body }), ...options } as Parameters<typeof request>[1]);
+    return request(signed.url, { method, headers, ...(body === undefined ? {} : { body }), ...options });
   }
 
   function refused(answer: HttpAnswer, doing: string): ForgeError {

@@ -1,4 +1,4 @@
-import { parseBootstrap } from '../clients/kafka.js';
+import { parseBootstrap } from '../clients/kafka-link.js';
 import { usageError, type ForgeError } from '../errors.js';
 
 /** Events that one run may send; above it a typing error is more likely than a wish. */

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaProducer, KafkaRecord } from '../clients/kafka-produce.js';
-import { ForgeError, serverError } from '../errors.js';
+import { type ForgeError, serverError } from '../errors.js';
 import { balloonGame, type BalloonPop } from './balloon-popper.js';
 
 export interface GenerateEventsOptions {

@@ -4,7 +4,9 @@ import { withClosedPort, type TestWorld } from '../../helpers/world.js';
 import type { ContractCase } from './types.js';
 
 const name = `mv_contract_${process.pid}`;
-const behind = (text: string) => async (world: TestWorld) => void (await sql(world, text, world.stack.config.views.database));
+const behind = (text: string) => async (world: TestWorld) => {
+  await sql(world, text, world.stack.config.views.database);
+};
 
 export const cases: ContractCase[] = [
   {

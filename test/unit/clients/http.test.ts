@@ -36,7 +36,7 @@ describe('request', () => {
   it('sends JSON and reveals secrets on the wire', async () => {
     const url = await serve((incoming, answer) => {
       let body = '';
-      incoming.on('data', (chunk) => (body += chunk));
+      incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
       incoming.on('end', () =>
         answer.end(JSON.stringify([incoming.method, incoming.headers.authorization, incoming.headers['content-type'], body])),
       );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseBootstrap } from '../../../src/clients/kafka.js';
+import { parseBootstrap } from '../../../src/clients/kafka-link.js';
 import { parseDelay, parseDuration, parseProbability, parseRate, parseWhole } from '../../../src/generator/options.js';
 
 const whole = (text: string) => parseWhole('--count', text, 1, 1e9, '1000');

@@ -16,7 +16,9 @@ vi.mock('../../../src/clients/kafka-produce.js', () => ({
         await broker.onSend(records);
         broker.log.push(...records);
       },
-      close: async () => void broker.closed++,
+      close: async () => {
+        broker.closed++;
+      },
     };
   },
 }));
