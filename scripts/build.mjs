@@ -1,8 +1,11 @@
-// Builds dist/, schemas/ and oclif.manifest.json. The same sources give the same bytes: CI fails when the committed ones differ.
+// Builds dist/, schemas/, docs/commands/ and oclif.manifest.json. The same sources give the same bytes: CI fails when the committed ones differ.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+
+// The pages are as wide on every terminal; read when oclif is loaded.
+process.env.OCLIF_COLUMNS = '80';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => path.join(root, ...parts);
@@ -20,6 +23,7 @@ rmSync(at('dist'), { recursive: true, force: true });
 renameSync(fresh, at('dist'));
 await writeSchemas();
 await writeManifest();
+await writeCommandPages();
 
 /** The shapes of --json output, from src/cli/schemas.ts, and of forge.yaml, from src/config/schema.ts. */
 async function writeSchemas() {
@@ -43,4 +47,28 @@ async function writeManifest() {
   const { commands, ...rest } = plugin.manifest;
   const sorted = Object.fromEntries(Object.entries(commands).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeJson(at('oclif.manifest.json'), { commands: sorted, ...rest });
+}
+
+/** A page per command, from the same text as `--help`. */
+async function writeCommandPages() {
+  const { Config, Help, settings } = await import('@oclif/core');
+  settings.enableAutoTranspile = false;
+  const config = await Config.load({ root });
+  class Page extends Help {
+    text = '';
+    log(...words) {
+      this.text += `${words.join(' ')}\n`;
+    }
+  }
+  rmSync(at('docs', 'commands'), { recursive: true, force: true });
+  mkdirSync(at('docs', 'commands'), { recursive: true });
+  for (const id of config.commands.filter((one) => one.pluginName === config.name && !one.hidden).map((one) => one.id)) {
+    const page = new Page(config, { stripAnsi: true });
+    await page.showHelp([...id.split(':'), '--help']);
+    const words = id.split(':');
+    writeFileSync(
+      at('docs', 'commands', `${words.join('-')}.md`),
+      `# forge ${words.join(' ')}\n\n\`\`\`text\n${page.text.trim()}\n\`\`\`\n`,
+    );
+  }
 }

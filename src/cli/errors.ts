@@ -1,6 +1,6 @@
 import { Errors } from '@oclif/core';
 import { ExitCode, ForgeError, messageOf } from '../errors.js';
-import { closest } from './closest.js';
+import { nearest } from '../config/suggest.js';
 import { redact } from '../workspace/secret.js';
 
 /** The document that --json prints for every error, and its exit code. */
@@ -50,7 +50,7 @@ function usageHint(error: Error, argv: readonly string[]): string {
   // A flag that does not exist: oclif tells which, and which there are.
   const { flags, parse } = error as { flags?: unknown; parse?: { input?: { flags?: object } } };
   const wrong: unknown = Array.isArray(flags) ? flags[0] : undefined;
-  const near = typeof wrong === 'string' ? closest(wrong.replace(/^-+/, ''), Object.keys(parse?.input?.flags ?? {})) : undefined;
+  const near = typeof wrong === 'string' ? nearest(wrong.replace(/^-+/, ''), Object.keys(parse?.input?.flags ?? {})) : undefined;
   return near === undefined ? help : `Did you mean --${near}? ${help}`;
 }
 

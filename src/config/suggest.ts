@@ -1,11 +1,17 @@
-/** ` (did you mean X?)` for the word in `known` that is nearest to `word`, or nothing when none is near. */
-export function didYouMean(word: string, known: Iterable<string>): string {
+/** The word in `known` that was probably meant by `word`, or undefined when none is near. */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(2, Math.floor(word.length / 3));
-  const [nearest] = [...known]
+  const [best] = [...known]
     .map((candidate) => ({ candidate, edits: editDistance(word, candidate) }))
     .filter(({ edits }) => edits <= limit)
     .sort((a, b) => a.edits - b.edits);
-  return nearest ? ` (did you mean ${nearest.candidate}?)` : '';
+  return best?.candidate;
+}
+
+/** ` (did you mean X?)` for the word in `known` that is nearest to `word`, or nothing when none is near. */
+export function didYouMean(word: string, known: Iterable<string>): string {
+  const candidate = nearest(word, known);
+  return candidate === undefined ? '' : ` (did you mean ${candidate}?)`;
 }
 
 function editDistance(from: string, to: string): number {

@@ -1,6 +1,6 @@
 import { type Hook, toConfiguredId } from '@oclif/core';
 import { usageError } from '../../errors.js';
-import { closest } from '../closest.js';
+import { nearest } from '../../config/suggest.js';
 
 /** An unknown command is an error like all others (exit 2, one document with --json), with the nearest name; it never prompts. */
 const hook: Hook.CommandNotFound = function ({ id, config }) {
@@ -21,7 +21,7 @@ const hook: Hook.CommandNotFound = function ({ id, config }) {
     });
   const known = config.commands.filter(({ hidden }) => !hidden).map((found) => toConfiguredId(found.id, config));
   const parts = words.map((_, index) => words.slice(0, words.length - index).join(' '));
-  const near = parts.map((part) => closest(part, known)).find((name) => name !== undefined);
+  const near = parts.map((part) => nearest(part, known)).find((name) => name !== undefined);
   const help = config.findTopic(id.split(':')[0] ?? '') ? `forge ${id.split(':')[0]} --help` : 'forge --help';
   throw usageError({
     code: 'UNKNOWN_COMMAND',

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { closest } from '../../../src/cli/closest.js';
+import { nearest } from '../../../src/config/suggest.js';
 import { createOutput } from '../../../src/cli/output.js';
 import { createRunRenderer } from '../../../src/cli/render.js';
 import { table } from '../../../src/cli/table.js';
@@ -30,8 +30,8 @@ describe('words', () => {
   ])('%d bytes are %s', (bytes, text) => expect(size(bytes)).toBe(text));
 
   it('suggests a near name only', () => {
-    expect(closest('statsu', ['up', 'status', 'verify'])).toBe('status');
-    expect(closest('zzzzzz', ['up', 'status', 'verify'])).toBeUndefined();
+    expect(nearest('statsu', ['up', 'status', 'verify'])).toBe('status');
+    expect(nearest('zzzzzz', ['up', 'status', 'verify'])).toBeUndefined();
   });
 });
 
