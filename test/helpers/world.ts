@@ -35,7 +35,7 @@ export async function withOwnWorkspace(world: TestWorld): Promise<TestWorld> {
 }
 
 async function open(root: string): Promise<StackContext> {
-  return (await openStack({ root, cacheDir: inject('cacheDir'), packageRoot: packageRoot() })).stack;
+  return (await openStack({ root, env: process.env, cacheDir: inject('cacheDir'), packageRoot: packageRoot() })).stack;
 }
 
 /** The same world, except that nobody listens on the port of this endpoint. */

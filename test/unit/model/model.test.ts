@@ -5,7 +5,7 @@ import { holds, type Task, type When } from '../../../src/playbook/task.js';
 import { stack, task } from '../playbook/fakes.js';
 import { answers, copyOf, play, RIGHT, stop, type Thing, type World } from './world.js';
 
-const RUNS = Number(process.env.FORGE_MODEL_RUNS ?? 1000);
+const RUNS = Number(process.env.FORGE_TEST_MODEL_RUNS ?? 1000);
 /** The value of a thing that is not forge's. */
 const NEIGHBOURS = 7;
 const SERVERS = ['kafka', 'localstack'];
