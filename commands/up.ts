@@ -64,7 +64,6 @@ export default class Up extends ForgeCommand<UpResult> {
     if (check && outcome.run.failed === 0 && outcome.run.changed > 0) this.exitCode = ExitCode.finding;
     const result = await toResult(outcome, diff);
     if (seconds !== undefined && outcome.run.failed === 0) await this.play(result, outcome, seconds);
-    if (this.output.format === 'ndjson') this.output.record({ type: 'result', ...result });
     return result;
   }
 
