@@ -14,9 +14,9 @@ export default class Init extends ForgeCommand<InitResult> {
 
   async run(): Promise<InitResult> {
     const { flags } = await this.parse(Init);
-    const [{ existsSync }, { initialConfig }, { writeFileAtomic, ensureDir }] = await Promise.all([
+    const [{ existsSync }, { initialConfigText }, { writeFileAtomic, ensureDir }] = await Promise.all([
       import('node:fs'),
-      import('../src/config/keys.js'),
+      import('../src/config/json-schema.js'),
       import('../src/workspace/atomic.js'),
     ]);
     const folder = path.resolve(flags.workspace ?? '.');
@@ -24,7 +24,7 @@ export default class Init extends ForgeCommand<InitResult> {
     if (existsSync(file) && !flags.force)
       throw usageError({ code: 'FILE_EXISTS', message: `${file} is there already`, hint: 'Add --force to replace it' });
     if (!existsSync(folder)) await ensureDir(folder, 0o755);
-    await writeFileAtomic(file, initialConfig(path.join(packageRoot(), 'schemas', 'forge.schema.json')), { mode: 0o644 });
+    await writeFileAtomic(file, initialConfigText(path.join(packageRoot(), 'schemas', 'forge.schema.json')), { mode: 0o644 });
     return { file };
   }
 

@@ -5,7 +5,7 @@ import { describeIssues } from './issues.js';
 import { configKeys, type ConfigKey } from './keys.js';
 import { configSchema, type Config, type PortName } from './schema.js';
 import { parseSource, type Source } from './source.js';
-import { didYouMean } from './suggest.js';
+import { didYouMean, nearest } from './suggest.js';
 
 export interface ConfigRequest {
   file: string;
@@ -23,7 +23,7 @@ export interface LoadedConfig {
 }
 
 /** Variables with this prefix that are no settings. */
-const OTHER_VARIABLES = /^FORGE_(WORKSPACE|CACHE_DIR|DEBUG|PACKAGE_ROOT|TEST_.*|SPECS|POLARIS_HOME)$/;
+const OTHER_VARIABLES = /^FORGE_(WORKSPACE|CACHE_DIR|DEBUG|TEST_.*|PROCESS_.*)$/;
 const ALIASES: Record<string, string> = { FORGE_POLARIS_HOME: 'components.polaris.home' };
 
 /**
@@ -34,7 +34,7 @@ export async function loadConfig({ file, flags, env }: ConfigRequest): Promise<L
   const problems: string[] = [];
   const keys = configKeys();
   const source = await readSource(file, problems);
-  const input = isRecord(source?.value) ? structuredClone(source.value) : {};
+  const input = isRecord(source?.value) ? withoutEmpty(source.value) : {};
   if (source !== undefined && source.value !== null && source.value !== undefined && !isRecord(source.value))
     problems.push(`${source.at([])}: expected keys and values`);
   const set = new Map<string, string>();
@@ -51,13 +51,7 @@ export async function loadConfig({ file, flags, env }: ConfigRequest): Promise<L
     const key = keys.find((it) => it.variable === name);
     if (alias !== undefined) over(alias, text, name);
     else if (key !== undefined) over(key.path.join('.'), text, name);
-    else if (!OTHER_VARIABLES.test(name))
-      problems.push(
-        `${name}: there is no such variable${didYouMean(
-          name,
-          keys.map(({ variable }) => variable),
-        )}`,
-      );
+    else problems.push(...unknownVariable(name, keys));
   }
   for (const [pathText, text] of Object.entries(flags)) over(pathText, text, `--${pathText}`);
   const checked = configSchema.safeParse(input);
@@ -67,6 +61,17 @@ export async function loadConfig({ file, flags, env }: ConfigRequest): Promise<L
     Object.entries(checked.data.ports).filter(([, port]) => port !== undefined),
   ) as LoadedConfig['orderedPorts'];
   return { config: checked.data, set, orderedPorts };
+}
+
+/** Other programs have variables of this prefix too: only what begins like a setting, or is nearly one, is a mistake. */
+function unknownVariable(name: string, keys: ConfigKey[]): string[] {
+  if (OTHER_VARIABLES.test(name)) return [];
+  const known = [...keys.map(({ variable }) => variable), ...Object.keys(ALIASES)];
+  const suggestion = didYouMean(name, known);
+  const starts = keys.map(({ variable }) => variable.split('_').slice(0, 2).join('_'));
+  const short = (variable: string): string => variable.slice('FORGE_'.length);
+  const isNear = nearest(short(name), known.map(short)) !== undefined;
+  return isNear || starts.some((start) => name.startsWith(`${start}_`)) ? [`${name}: there is no such setting${suggestion}`] : [];
 }
 
 async function readSource(file: string, problems: string[]): Promise<Source | undefined> {
@@ -113,6 +118,14 @@ function typed(key: ConfigKey, text: string): unknown {
   if (key.type === 'boolean') return text === 'true' || text === '1' ? true : text === 'false' || text === '0' ? false : text;
   return text;
 }
+
+/** A key with nothing after it is one that is not set: all that stood under it is commented out. */
+const withoutEmpty = (value: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null)
+      .map(([key, inner]) => [key, isRecord(inner) ? withoutEmpty(inner) : inner]),
+  );
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 

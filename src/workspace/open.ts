@@ -3,6 +3,7 @@ import { DEFAULT_PORTS, PORT_NAMES, type Config } from '../config/schema.js';
 import type { CatalogName, EngineName, Endpoint, RuntimeName, Selection, StackContext } from './context.js';
 import { openCredentials } from './credentials.js';
 import { readKept } from './kept.js';
+import { withClaims } from './port-claims.js';
 import { allocatePorts, type Allocation, type Ports } from './ports.js';
 import { findWorkspace } from './workspace.js';
 
@@ -14,7 +15,7 @@ export interface OpenOptions {
   cacheDir: string;
   packageRoot: string;
   /** Choose free ports. Only under the lock; without it the kept ones count, or the ones set, or the defaults. */
-  allocate?: { isOurs: (port: number) => boolean } | undefined;
+  allocate?: false | { isOurs: (port: number) => boolean } | undefined;
   /** What `catalog: auto` means here. */
   resolveCatalog?: (config: Config) => Promise<CatalogName>;
 }
@@ -35,21 +36,29 @@ export interface OpenedStack {
 }
 
 /**
- * Opens the stack of a workspace: settings, selection, ports, endpoints, credentials. Writes nothing and asks no server.
+ * Opens the stack of a workspace: settings, selection, ports, endpoints, credentials. Asks no server, and writes nothing
+ * but the note of the chosen ports in the cache.
  * @throws ForgeError CONFIG_INVALID, STATE_DAMAGED, STATE_NEWER, PORT_TAKEN, PORT_TWICE
  */
 export async function openStack(options: OpenOptions): Promise<OpenedStack> {
   const workspace = findWorkspace(options.root);
-  const { config, orderedPorts } = await loadConfig({ file: workspace.configFile, flags: options.flags ?? {}, env: options.env ?? {} });
+  const { config, orderedPorts, set } = await loadConfig({
+    file: workspace.configFile,
+    flags: options.flags ?? {},
+    env: options.env ?? {},
+  });
   const kept = readKept(workspace);
   const selection: Selection = {
-    stack: config.stack,
+    stack: set.has('stack') ? config.stack : (kept?.stack ?? config.stack),
     runtime: chosen<RuntimeName>(config.runtime, kept?.runtime) ?? 'process',
     engine: chosen<EngineName>(config.engine, kept?.engine) ?? 'flink',
     catalog: chosen<CatalogName>(config.catalog, kept?.catalog) ?? (await options.resolveCatalog?.(config)) ?? 'iceberg-rest',
   };
-  const { ports, moved } = options.allocate
-    ? await allocatePorts({ ordered: orderedPorts, kept: kept?.ports ?? {}, isOurs: options.allocate.isOurs })
+  const { isOurs } = options.allocate || {};
+  const { ports, moved } = isOurs
+    ? await withClaims(options.cacheDir, workspace, (claimed) =>
+        allocatePorts({ ordered: orderedPorts, kept: kept?.ports ?? {}, isOurs, claimed }),
+      )
     : { ports: { ...DEFAULT_PORTS, ...kept?.ports, ...orderedPorts } as Ports, moved: [] };
   const stack: StackContext = {
     ...selection,

@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { lackingError, usageError, type ForgeError } from '../errors.js';
 import { DEFAULT_PORTS, PORT_NAMES, type PortName } from '../config/schema.js';
+import type { Claimed } from './port-claims.js';
 import { holderOf } from './port-holder.js';
 
 export type Ports = Record<PortName, number>;
@@ -19,6 +19,8 @@ export interface AllocationRequest {
   kept: Partial<Record<string, number>>;
   /** Whether one of this workspace's own servers holds the port. */
   isOurs: (port: number) => boolean;
+  /** Ports of other workspaces, which may be free just now. */
+  claimed?: Claimed;
 }
 
 /**
@@ -26,47 +28,70 @@ export interface AllocationRequest {
  * taken one of the latter two moves to the next free port. Never a stranger's server.
  * @throws ForgeError PORT_TAKEN (exit 3), PORT_TWICE (exit 2)
  */
-export async function allocatePorts({ ordered, kept, isOurs }: AllocationRequest): Promise<Allocation> {
-  const ports: Partial<Ports> = {};
-  const used = new Map<number, PortName>();
+export async function allocatePorts({ ordered, kept, isOurs, claimed = new Map() }: AllocationRequest): Promise<Allocation> {
+  refuseTwins(ordered);
+  const refused: string[] = [];
+  for (const [name, port] of Object.entries(ordered)) {
+    const found = await stateOf(port);
+    if (found !== 'free' && !(found === 'taken' && isOurs(port))) refused.push(refusal(name, port, found));
+  }
+  if (refused.length > 0) throw taken(refused);
+
+  const wishes = PORT_NAMES.map((name) => ({ name, wish: ordered[name] ?? kept[name] ?? DEFAULT_PORTS[name] }));
+  const used = new Set(Object.values(ordered));
+  const ports: Partial<Ports> = { ...ordered };
   const moved: Allocation['moved'] = [];
-  const take = (name: PortName, port: number): void => {
+  for (const { name, wish } of wishes) {
+    if (ports[name] !== undefined) continue;
+    const isFree = async (port: number): Promise<boolean> => {
+      if (used.has(port) || (port !== kept[name] && claimed.has(port))) return false;
+      // Whoever moves leaves alone what the others want.
+      if (port !== wish && wishes.some((other) => other.wish === port)) return false;
+      const found = await stateOf(port);
+      return found === 'free' || (found === 'taken' && isOurs(port));
+    };
+    let port = wish;
+    while (!(await isFree(port))) {
+      port += 1;
+      if (port > 65_535) throw taken([`no port from ${wish} upwards is free for ${name}`]);
+    }
+    if (port !== wish) moved.push({ name, from: wish, to: port, holder: holderText(wish, claimed) });
     ports[name] = port;
-    used.set(port, name);
-  };
-  for (const name of PORT_NAMES) {
-    const port = ordered[name];
-    if (port === undefined) continue;
-    const twin = used.get(port);
-    if (twin !== undefined) {
+    used.add(port);
+  }
+  return { ports: ports as Ports, moved };
+}
+
+function refuseTwins(ordered: AllocationRequest['ordered']): void {
+  const names = new Map<number, string>();
+  for (const [name, port] of Object.entries(ordered)) {
+    const twin = names.get(port);
+    if (twin !== undefined)
       throw usageError({
         code: 'PORT_TWICE',
         message: `Port ${port} is set for both ${twin} and ${name}`,
         hint: 'Give each its own port, or leave one out',
       });
-    }
-    if (!isOurs(port) && (await isTaken(port))) throw taken(name, port);
-    take(name, port);
+    names.set(port, name);
   }
-  for (const name of PORT_NAMES) {
-    if (ports[name] !== undefined) continue;
-    const wished = kept[name] ?? DEFAULT_PORTS[name];
-    const free = async (port: number): Promise<boolean> => !used.has(port) && (isOurs(port) || !(await isTaken(port)));
-    let port = wished;
-    while (!(await free(port))) {
-      port += 1;
-      if (port > 65_535) throw taken(name, wished);
-    }
-    if (port !== wished) moved.push({ name, from: wished, to: port, holder: holderOf(wished)?.command });
-    take(name, port);
-  }
-  return { ports: ports as Ports, moved };
 }
 
-/** Whether something on this machine holds the port on any of its addresses, IPv6 included. */
-export async function isTaken(port: number): Promise<boolean> {
-  if ((await answers(port, '127.0.0.1')) || (await answers(port, '::1'))) return true;
-  return !(await canBind(port));
+function holderText(port: number, claimed: Claimed): string | undefined {
+  const holder = holderOf(port);
+  if (holder !== undefined) return `${holder.command} (pid ${holder.pid})`;
+  const workspace = claimed.get(port);
+  return workspace === undefined ? undefined : `the workspace ${workspace}`;
+}
+
+/** Whether something on this machine holds the port on its loopback or on all addresses, IPv6 included. */
+export const isTaken = async (port: number): Promise<boolean> => (await stateOf(port)) !== 'free';
+
+type PortState = 'free' | 'taken' | 'forbidden';
+
+async function stateOf(port: number): Promise<PortState> {
+  // On some systems a bind to 127.0.0.1 succeeds beside a listener on all addresses: so ask whether anybody answers.
+  const answered = await Promise.all([answers(port, '127.0.0.1'), answers(port, '::1')]);
+  return answered.includes(true) ? 'taken' : tryBind(port);
 }
 
 function answers(port: number, host: string): Promise<boolean> {
@@ -81,20 +106,23 @@ function answers(port: number, host: string): Promise<boolean> {
   });
 }
 
-function canBind(port: number): Promise<boolean> {
+function tryBind(port: number): Promise<PortState> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EACCES' ? 'forbidden' : 'taken'));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve('free')));
   });
 }
 
-function taken(name: PortName, port: number): ForgeError {
-  const holder = holderOf(port);
-  const who = holder === undefined ? 'another program' : `${holder.command} (pid ${holder.pid})`;
-  return lackingError({
-    code: 'PORT_TAKEN',
-    message: `Port ${port}, which is set for ${name}, is taken by ${who}`,
-    hint: `Stop that program, or set another port (ports.${name} in forge.yaml); without a setting forge takes a free one`,
-  });
+function refusal(name: string, port: number, found: PortState): string {
+  if (found === 'forbidden') return `port ${port}, which is set for ${name}, is for the administrator only`;
+  const holder = holderText(port, new Map()) ?? 'a process of another user or a container';
+  return `port ${port}, which is set for ${name}, is taken by ${holder}`;
 }
+
+const taken = (reasons: string[]): ForgeError =>
+  lackingError({
+    code: 'PORT_TAKEN',
+    message: reasons.map((text) => text.charAt(0).toUpperCase() + text.slice(1)).join('\n'),
+    hint: 'Stop that program, or set another port (ports in forge.yaml); without a setting forge takes a free one',
+  });
