@@ -3,7 +3,7 @@ import { ForgeCommand, packageRoot } from '../../src/cli/base-command.js';
 import type { GenerateEventsResult } from '../../src/cli/schemas.js';
 import { table } from '../../src/cli/table.js';
 import { duration } from '../../src/cli/text.js';
-import { ExitCode } from '../../src/errors.js';
+import { ExitCode, serverError } from '../../src/errors.js';
 
 type Target = { bootstrapServers: string; topic: string };
 
@@ -65,7 +65,14 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
   private async target({ bootstrapServers, topic }: Partial<Target>, folder?: string): Promise<Target> {
     if (bootstrapServers !== undefined) return { bootstrapServers, topic: topic ?? 'balloon-game' };
     const { openSession } = await import('../../src/lifecycle/session.js');
-    const { stack } = await openSession({ folder, cacheDir: this.cacheDir, packageRoot: packageRoot() });
+    const { stack, isKnown } = await openSession({ folder, cacheDir: this.cacheDir, packageRoot: packageRoot() });
+    // Whoever listens on the default port then is a stranger.
+    if (!isKnown)
+      throw serverError({
+        code: 'NOT_UP',
+        message: 'No stack was brought up in this workspace',
+        hint: 'Start it with `forge up`, or name a broker with --bootstrap-servers',
+      });
     const { host, port } = stack.endpoints['kafka'] ?? {};
     return { bootstrapServers: `${host}:${port}`, topic: topic ?? stack.config.topic.name };
   }

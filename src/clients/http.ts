@@ -22,6 +22,7 @@ export interface HttpAnswer {
   bytes: Uint8Array;
   text: string;
   /** The body as JSON; throws ForgeError BAD_ANSWER (exit 4) when it is none. */
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names the shape
   json<T>(): T;
 }
 
@@ -91,6 +92,7 @@ async function once(url: URL, options: HttpOptions, method: string, timeoutMs: n
       headers: response.headers,
       bytes,
       text,
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as above
       json<T>() {
         try {
           return JSON.parse(text) as T;

@@ -45,10 +45,10 @@ const TRANSIENT_MS = 10_000;
 /** kafkajs trips over metadata that it has just thrown away (a TypeError) in the same moments. */
 const isTransient = (error: unknown) => TRANSIENT.has(kafkaErrorType(error) ?? '') || innermost(error).name === 'TypeError';
 
-const TOPIC = 2;
 const DYNAMIC_TOPIC_CONFIG = 1;
 
-function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: AbortSignal | undefined): KafkaAdmin {
+async function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: AbortSignal | undefined): Promise<KafkaAdmin> {
+  const topicType = (await import('kafkajs')).default.ConfigResourceTypes.TOPIC;
   const ask = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
     let last: unknown;
     const once = async () => {
@@ -90,7 +90,7 @@ function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: Abort
     );
   const settings = async (name: string) => {
     const { resources } = await ask(`reading the settings of topic ${name}`, () =>
-      admin.describeConfigs({ resources: [{ type: TOPIC, name }], includeSynonyms: false }),
+      admin.describeConfigs({ resources: [{ type: topicType, name }], includeSynonyms: false }),
     );
     return resources[0]?.configEntries ?? [];
   };
@@ -104,7 +104,7 @@ function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: Abort
       const partitions = await partitionsOf(name);
       if (partitions === undefined) return undefined;
       const entries = await settings(name);
-      const pairs = (of: typeof entries) => Object.fromEntries(of.map((entry) => [entry.configName, entry.configValue ?? '']));
+      const pairs = (of: typeof entries) => Object.fromEntries(of.map((entry) => [entry.configName, entry.configValue]));
       return { name, partitions: partitions.length, config: pairs(entries), overrides: pairs(entries.filter(isOverride)) };
     },
     async createTopic({ name, partitions, config = {} }) {
@@ -137,7 +137,7 @@ function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: Abort
       const kept = Object.fromEntries((await settings(name)).filter(isOverride).map((entry) => [entry.configName, entry.configValue]));
       const configEntries = Object.entries({ ...kept, ...config }).map(([key, value]) => ({ name: key, value }));
       await ask(`changing the settings of topic ${name}`, () =>
-        admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name, configEntries }] }),
+        admin.alterConfigs({ validateOnly: false, resources: [{ type: topicType, name, configEntries }] }),
       );
       await waitUntil(
         async () => {
@@ -172,7 +172,7 @@ export async function withKafka<T>(bootstrap: string, use: (kafka: KafkaAdmin) =
   const admin = link.kafka.admin();
   try {
     await connectOrExplain(link, bootstrap, () => admin.connect());
-    return await use(adminOf(admin, link, bootstrap, options.signal));
+    return await use(await adminOf(admin, link, bootstrap, options.signal));
   } finally {
     await link.close(() => admin.disconnect());
   }

@@ -161,6 +161,12 @@ describe('forge generate events', () => {
     expect(await kafka(world, (admin) => admin.count(topic))).toBe(10);
   });
 
+  it('sends nothing to whoever listens on the default port when no stack was brought up', async () => {
+    const ran = await forge(['--workspace', world.scratch, '--topic', topic, '--count', '10', '--json']);
+    expect(ran.code).toBe(4);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'NOT_UP', hint: expect.stringContaining('forge up') as string } });
+  });
+
   it('Ctrl-C ends an endless game well: everything sent is acknowledged, and a summary shown', async () => {
     const ran = await forge(['--bootstrap-servers', bootstrap, '--topic', topic, '--rate', '500', '--json'], {
       interruptWhen: () => untilKafkaHolds(200),
