@@ -55,7 +55,7 @@ const components = z
     flink: z
       .strictObject({
         jobmanagerHeap: heap('160m', 'the JobManager'),
-        taskmanagerHeap: heap('224m', 'the TaskManager'),
+        taskmanagerHeap: heap('320m', 'the TaskManager'),
         gatewayHeap: heap('192m', 'the SQL gateway, which runs only while SQL is submitted'),
         checkpointInterval: duration.default('5s').describe('Time between checkpoints, and so between Iceberg commits'),
       })

@@ -22,14 +22,14 @@ const MODULE_FLAGS = [
 
 /**
  * The TaskManager's own memory model, which its start script would work out: everything that is not heap is kept small,
- * as state lives on the heap and one job has few exchanges.
+ * as state lives on the heap and one job has few exchanges. Windows need managed memory and take of it what they use.
  */
 const memoryModel = (heap: string): string[] => [
   ...['-D', 'taskmanager.cpu.cores=4.0', '-D', 'taskmanager.memory.framework.heap.size=64m'],
   ...['-D', `taskmanager.memory.task.heap.size=${heap}`],
   ...['-D', 'taskmanager.memory.framework.off-heap.size=64m', '-D', 'taskmanager.memory.task.off-heap.size=0b'],
   ...['-D', 'taskmanager.memory.network.min=32m', '-D', 'taskmanager.memory.network.max=32m'],
-  ...['-D', 'taskmanager.memory.managed.size=0b', '-D', 'taskmanager.memory.jvm-metaspace.size=192m'],
+  ...['-D', 'taskmanager.memory.managed.size=64m', '-D', 'taskmanager.memory.jvm-metaspace.size=192m'],
   ...['-D', 'taskmanager.memory.jvm-overhead.min=64m', '-D', 'taskmanager.memory.jvm-overhead.max=64m'],
 ];
 

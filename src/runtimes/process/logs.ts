@@ -67,13 +67,12 @@ const FAILURE = /\b(ERROR|FATAL|PANIC|Error|Exception)\b|Exception:|address alre
  * What a log tells of a failure: its last 20 lines, and where those hold only what was shut down afterwards, the lines at
  * the first error before them. All lines since `from`, for those who look for a certain one.
  */
-export async function failureLines(workspace: Workspace, name: string, from: number): Promise<{ excerpt: string[]; all: string[]; failure: string | undefined }> {
+export async function failureLines(workspace: Workspace, name: string, from: number): Promise<{ excerpt: string[]; all: string[] }> {
   const all = await lastLogLines(workspace, name, Infinity, from);
   const last = all.slice(-20);
   const first = all.findIndex((line) => FAILURE.test(line));
-  const failure = all[first];
-  if (failure === undefined || first >= all.length - 20) return { excerpt: last, all, failure };
-  return { excerpt: [...all.slice(first, first + 8), '…', ...all.slice(-11)], all, failure };
+  if (first < 0 || first >= all.length - 20) return { excerpt: last, all };
+  return { excerpt: [...all.slice(first, first + 8), '…', ...all.slice(-11)], all };
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Workspace } from '../../workspace/workspace.js';
 import type { ProcessSpec, ProcessState } from '../types.js';
 import { isAlive, markedProcesses, processTable, residentBytes, treeOf, type ProcessEntry } from './identify.js';
-import { failureLines } from './logs.js';
+import { lastLogLines } from './logs.js';
 
 /** What .forge/run/NAME.json says; a process writes it about itself before it becomes the server. */
 export interface RunRecord {
@@ -100,10 +100,11 @@ async function describe(process: OwnProcess): Promise<ProcessState> {
   };
 }
 
-/** The line of its log that says most about its end. */
+/** The line of its log that says most about its end: an error among the last ones, else the last. */
 async function lastWords(workspace: Workspace, name: string, from: number): Promise<string | undefined> {
-  const { failure, all } = await failureLines(workspace, name, from);
-  return (failure ?? all.at(-1))?.trim().slice(0, 200);
+  const lines = await lastLogLines(workspace, name, 20, from);
+  const line = lines.findLast((candidate) => /\b(ERROR|FATAL|PANIC)\b|OutOfMemoryError/.test(candidate)) ?? lines.at(-1);
+  return line?.trim().slice(0, 200);
 }
 
 /** Every process that this workspace has or had: `running`, or `dead` when its run file is there and it is not. */
