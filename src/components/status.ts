@@ -16,7 +16,12 @@ export interface ComponentState {
   reason?: string;
 }
 
-async function stateOf(context: StackContext, component: Component, processes: ProcessState[], signal?: AbortSignal): Promise<ComponentState> {
+async function stateOf(
+  context: StackContext,
+  component: Component,
+  processes: ProcessState[],
+  signal?: AbortSignal,
+): Promise<ComponentState> {
   const endpoint = context.endpoints[component.endpoint];
   const own = processes.filter((process) => process.component === component.name);
   const base = {

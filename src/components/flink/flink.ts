@@ -95,7 +95,8 @@ async function specOf(context: StackContext, packages: ServerPackages, role: Rol
 const configArgs = (context: StackContext): string[] => ['--configDir', confDir(context)];
 
 async function prepare(context: StackContext): Promise<void> {
-  for (const folder of ['checkpoints', 'savepoints', 'tmp']) await mkdir(join(dataDir(context, name), folder), { recursive: true, mode: 0o700 });
+  for (const folder of ['checkpoints', 'savepoints', 'tmp'])
+    await mkdir(join(dataDir(context, name), folder), { recursive: true, mode: 0o700 });
   for (const [file, text] of Object.entries(await configFiles(context))) await writeWhole(join(confDir(context), file), text);
 }
 

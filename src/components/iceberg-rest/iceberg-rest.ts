@@ -72,7 +72,19 @@ export const icebergRest: Component = {
     const ready = probe(context);
     const stop = { signal: 'SIGTERM', seconds: 10 } as const;
     return Promise.resolve([
-      { component: name, name, command, args, env, cwd: dataDir(context, name), ports: ['catalog'], ready, readySeconds: 60, stop, fingerprint },
+      {
+        component: name,
+        name,
+        command,
+        args,
+        env,
+        cwd: dataDir(context, name),
+        ports: ['catalog'],
+        ready,
+        readySeconds: 60,
+        stop,
+        fingerprint,
+      },
     ]);
   },
   async prepare(context) {

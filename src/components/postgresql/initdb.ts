@@ -27,7 +27,8 @@ async function run(program: string, args: string[], { what, cwd, stdin, signal }
     ...runAs(),
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-8000)));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-8000)));
   child.stdin.on('error', () => undefined).end(stdin ?? '');
   const how = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
@@ -75,7 +76,10 @@ async function copyPrograms(home: PostgresHome): Promise<void> {
 }
 
 /** Tells whether the database has these credentials, without keeping them. */
-const stampOf = (username: string, password: string): string => createHash('sha256').update(JSON.stringify([username, password])).digest('hex');
+const stampOf = (username: string, password: string): string =>
+  createHash('sha256')
+    .update(JSON.stringify([username, password]))
+    .digest('hex');
 
 async function create(home: PostgresHome, username: string, password: string, signal: AbortSignal): Promise<void> {
   const temporary = `${home.data}.new`;
@@ -88,7 +92,19 @@ async function create(home: PostgresHome, username: string, password: string, si
     await rm(passwordFile, { force: true });
     await writeFile(passwordFile, password, { mode: 0o600, flag: 'wx' });
     await give(passwordFile, 0o600);
-    const args = ['-D', temporary, '-U', username, `--pwfile=${passwordFile}`, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions'];
+    const args = [
+      '-D',
+      temporary,
+      '-U',
+      username,
+      `--pwfile=${passwordFile}`,
+      '-A',
+      'scram-sha-256',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-instructions',
+    ];
     await run(join(home.binaries, 'bin', 'initdb'), args, { what: 'create its data folder', cwd: temporary, signal });
   } finally {
     await rm(passwordFile, { force: true });
@@ -104,8 +120,22 @@ async function changeCredential(home: PostgresHome, username: string, password: 
     `DO $$ BEGIN CREATE ROLE ${role}; EXCEPTION WHEN duplicate_object THEN NULL; END $$`,
     `ALTER ROLE ${role} SUPERUSER LOGIN PASSWORD ${quoteLiteral(password).trim()}`,
   ];
-  const args = ['--single', '-D', home.data, '-c', `config_file=${join(home.data, 'forge.conf')}`, '-c', 'log_min_error_statement=panic', 'postgres'];
-  await run(join(home.binaries, 'bin', 'postgres'), args, { what: 'take its new password', cwd: home.data, stdin: `${lines.join('\n')}\n`, signal });
+  const args = [
+    '--single',
+    '-D',
+    home.data,
+    '-c',
+    `config_file=${join(home.data, 'forge.conf')}`,
+    '-c',
+    'log_min_error_statement=panic',
+    'postgres',
+  ];
+  await run(join(home.binaries, 'bin', 'postgres'), args, {
+    what: 'take its new password',
+    cwd: home.data,
+    stdin: `${lines.join('\n')}\n`,
+    signal,
+  });
   await writeFile(join(home.data, 'forge.credential'), stampOf(username, password), { mode: 0o600 });
 }
 

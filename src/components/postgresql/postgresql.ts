@@ -24,7 +24,10 @@ function probe(context: StackContext): Probe {
 const settings = (context: StackContext): Promise<string> =>
   renderFile(context, 'postgresql/postgresql.conf', {
     port: portOf(context, name),
-    sharedBuffers: context.config.components.postgresql.sharedBuffers.replace(/([kmg])$/i, (unit) => ({ k: 'kB', m: 'MB', g: 'GB' })[unit.toLowerCase()] ?? unit),
+    sharedBuffers: context.config.components.postgresql.sharedBuffers.replace(
+      /([kmg])$/i,
+      (unit) => ({ k: 'kB', m: 'MB', g: 'GB' })[unit.toLowerCase()] ?? unit,
+    ),
   });
 
 /** PostgreSQL: the catalog's memory, and the current values of the views. */

@@ -76,7 +76,8 @@ export function treeOf(table: ProcessTable, pid: number): ProcessEntry[] {
   if (root === undefined) return [];
   const tree = [root];
   // The loop sees what it appends: children, then their children.
-  for (const { pid: parent } of tree) for (const entry of table.values()) if (entry.parent === parent && !tree.includes(entry)) tree.push(entry);
+  for (const { pid: parent } of tree)
+    for (const entry of table.values()) if (entry.parent === parent && !tree.includes(entry)) tree.push(entry);
   return tree;
 }
 

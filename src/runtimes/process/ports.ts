@@ -32,10 +32,15 @@ function portTaken(spec: ProcessSpec, text: string, cause: string): ForgeError {
   });
 }
 
-const describe = ({ name, port, holder }: Stranger): string => `port ${port} (${name}) is held by process ${holder.pid} (${holder.command})`;
+const describe = ({ name, port, holder }: Stranger): string =>
+  `port ${port} (${name}) is held by process ${holder.pid} (${holder.command})`;
 
 /** The error for a server whose port somebody else has, so that a stranger's answer is never taken for its own. */
-export async function strangerAnswers(spec: ProcessSpec, ports: Record<string, number>, workspace: Workspace): Promise<ForgeError | undefined> {
+export async function strangerAnswers(
+  spec: ProcessSpec,
+  ports: Record<string, number>,
+  workspace: Workspace,
+): Promise<ForgeError | undefined> {
   const stranger = await strangerOn(spec, ports, workspace);
   return stranger === undefined ? undefined : portTaken(spec, describe(stranger), 'End that process');
 }

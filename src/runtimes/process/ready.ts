@@ -40,7 +40,10 @@ export async function waitReady(spec: ProcessSpec, context: StartContext, watch:
   let why: string | undefined;
   for (let pause = 50; ; pause = Math.min(pause * 1.5, 250)) {
     context.signal.throwIfAborted();
-    const answer = await probeOnce(spec.ready, AbortSignal.any([context.signal, stop.signal])).catch(() => ({ holds: false, why: undefined }));
+    const answer = await probeOnce(spec.ready, AbortSignal.any([context.signal, stop.signal])).catch(() => ({
+      holds: false,
+      why: undefined,
+    }));
     context.signal.throwIfAborted();
     if (watch.ended === undefined && !answer.holds) {
       const alive = (await ownProcesses(context.workspace)).some((process) => process.name === spec.name);

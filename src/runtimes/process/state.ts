@@ -75,7 +75,14 @@ export async function ownProcesses(workspace: Workspace): Promise<OwnProcess[]> 
   for (const record of records) {
     const entry = table.get(record.pid);
     if (entry === undefined || entry.started !== record.started) continue;
-    own.push({ ...entry, name: record.name, component: record.component, fingerprint: record.fingerprint, record, tree: treeOf(table, entry.pid) });
+    own.push({
+      ...entry,
+      name: record.name,
+      component: record.component,
+      fingerprint: record.fingerprint,
+      record,
+      tree: treeOf(table, entry.pid),
+    });
   }
   const folder = runFolder(workspace);
   const strays = (await markedProcesses(table)).filter((entry) => entry.mark.run === folder);
@@ -84,7 +91,15 @@ export async function ownProcesses(workspace: Workspace): Promise<OwnProcess[]> 
     // Children inherit the marks of their parent; only the topmost one counts.
     if (strayPids.has(stray.parent) || own.some((process) => process.tree.some((entry) => entry.pid === stray.pid))) continue;
     const { name, component, fingerprint } = stray.mark;
-    own.push({ pid: stray.pid, parent: stray.parent, started: stray.started, name, component, fingerprint, tree: treeOf(table, stray.pid) });
+    own.push({
+      pid: stray.pid,
+      parent: stray.parent,
+      started: stray.started,
+      name,
+      component,
+      fingerprint,
+      tree: treeOf(table, stray.pid),
+    });
   }
   return own;
 }
@@ -96,7 +111,9 @@ async function describe(process: OwnProcess): Promise<ProcessState> {
     ...base,
     state: 'running',
     residentBytes: await residentBytes(pids),
-    ...(process.record === undefined ? { reason: 'was started by a run of forge that was killed' } : { startedAt: process.record.startedAt }),
+    ...(process.record === undefined
+      ? { reason: 'was started by a run of forge that was killed' }
+      : { startedAt: process.record.startedAt }),
   };
 }
 
