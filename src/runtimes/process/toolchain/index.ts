@@ -1,0 +1,1 @@
+export { requireToolchain } from '../install/require.js';
