@@ -1,6 +1,6 @@
 import { componentsOf } from '../components/index.js';
 import { requirePolaris } from '../components/polaris/distribution.js';
-import { requireToolchain } from '../runtimes/process/toolchain/index.js';
+import { requireToolchain } from '../runtimes/process/install/require.js';
 import { holderOf } from '../workspace/port-holder.js';
 import { listProcesses } from '../runtimes/process/state.js';
 import { stopProcess } from '../runtimes/process/stop.js';

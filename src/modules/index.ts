@@ -1,4 +1,7 @@
 import type { TaskModule } from './contract.js';
+import { health } from './health.js';
+import { processModule } from './process.js';
+import { packages } from './packages.js';
 import { template } from './template.js';
 import { secret } from './secret.js';
 import { flinkJob } from './flink-job.js';
@@ -23,6 +26,9 @@ import { sqlView } from './sql-view.js';
 
 /** Every kind of task, one line each; each has a case of the contract test (test/integration/contract). */
 const all: TaskModule[] = [
+  health,
+  processModule,
+  packages,
   flinkJob,
   template,
   secret,

@@ -70,9 +70,7 @@ export async function installSets(
       }
     }),
   );
-  signal.throwIfAborted();
-  if (failure.signal.aborted) throw failure.signal.reason;
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  if (outcomes.some(({ status }) => status === 'rejected')) throw failure.signal.reason;
   return Object.fromEntries(
     sets.map((set) => [
       set.name,
@@ -84,7 +82,7 @@ export async function installSets(
 /** False when another process had installed it by the time that its lock was free. */
 async function installOne(
   packages: Packages,
-  set: PackageSet,
+  own: SetProgress,
   options: InstallOptions,
   show: (change: Partial<SetProgress>) => void,
 ): Promise<boolean> {

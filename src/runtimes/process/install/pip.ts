@@ -22,7 +22,7 @@ export async function installPip(definition: PipSet, step: Step): Promise<void> 
   const withPip = async (): Promise<void> => {
     await makeVenv(stage, step, env);
     await writeFile(requirements, list);
-    const wheels = downloadsOf(definition, step.cacheDir);
+    const wheels = path.join(downloadsOf(definition, step.cacheDir), `py${toolchain.python!.version}`);
     await fetchWheels(definition, wheels, python, env, step);
     step.doing('installing');
     const args = ['-m', 'pip', 'install', '--no-deps', '--no-index', '--find-links', wheels, '--no-compile', ...QUIET, '-r', requirements];
@@ -74,15 +74,26 @@ async function fetchWheels(definition: PipSet, wheels: string, python: string, e
     wanted.filter((_line, at) => at % Math.ceil(wanted.length / BATCH) === n),
   );
   const work = batches.entries();
+  const failure = new AbortController();
+  const signal = AbortSignal.any([step.signal, failure.signal]);
   const worker = async (): Promise<void> => {
     for (const [n, batch] of work) {
       const folder = path.join(tmpOf(step), `batch-${n}`);
       const args = ['-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', ...QUIET, '-d', folder, ...batch];
-      await download(python, args, { title: definition.title, settings: SETTINGS, env, cwd: step.stage, signal: step.signal, onLine });
+      await download(python, args, { title: definition.title, settings: SETTINGS, env, cwd: step.stage, signal, onLine });
       for (const file of await readdir(folder).catch(() => [])) await rename(path.join(folder, file), path.join(wheels, file));
     }
   };
-  await Promise.all([worker(), worker()]);
+  // Both have to be over before the folder may be removed.
+  const outcomes = await Promise.allSettled(
+    [worker(), worker()].map((one) =>
+      one.catch((error: unknown) => {
+        failure.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  if (outcomes.some(({ status }) => status === 'rejected')) throw failure.signal.reason;
 }
 
 /** Downloads a source archive with pip and unpacks one folder of it. */
