@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { stackCatalog } from '../clients/iceberg.js';
-import { ForgeError } from '../errors.js';
 import { defineModule } from './contract.js';
+import { removeFromCatalog } from './iceberg-remove.js';
 
 const schema = z.strictObject({
   name: z.string().regex(/^[^.\x1f]+$/, 'expected one level, without a dot'),
@@ -33,10 +33,10 @@ export const icebergNamespace = defineModule<z.output<typeof schema>>({
     return `${observation.message}; set`;
   },
   async remove({ name }, { stack, signal }) {
-    try {
-      await stackCatalog(stack).dropNamespace(name, signal);
-    } catch (error) {
-      if (!(error instanceof ForgeError && error.code === 'CATALOG_NOT_FOUND')) throw error;
-    }
+    await removeFromCatalog(
+      stack,
+      (catalog) => catalog.dropNamespace(name, signal),
+      async (catalog) => (await catalog.loadNamespace(name, signal)) !== undefined,
+    );
   },
 });

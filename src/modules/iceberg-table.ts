@@ -2,6 +2,7 @@ import { catalogBase, stackCatalog, type LoadTableResult } from '../clients/iceb
 import { ForgeError, serverError } from '../errors.js';
 import { s3Of } from './connect.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
+import { removeFromCatalog } from './iceberg-remove.js';
 import { createRequest, planTable, requirements, tableSchema, type TableArgs } from './iceberg-table-shape.js';
 
 const LOST = 'objects';
@@ -82,10 +83,10 @@ export const icebergTable = defineModule<TableArgs>({
     return `${observation.message}; changed`;
   },
   async remove({ namespace, name }, { stack, signal }) {
-    try {
-      await stackCatalog(stack).dropTable(namespace, name, { signal });
-    } catch (error) {
-      if (!(error instanceof ForgeError && error.code === 'CATALOG_NOT_FOUND')) throw error;
-    }
+    await removeFromCatalog(
+      stack,
+      (catalog) => catalog.dropTable(namespace, name, { signal }),
+      async (catalog) => (await catalog.listTables(namespace, signal))?.includes(name) ?? false,
+    );
   },
 });
