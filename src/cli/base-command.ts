@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { Command, Flags } from '@oclif/core';
 import { usageError } from '../errors.js';
@@ -57,7 +58,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   protected exitCode: number | undefined;
   /** Set it for a result that is worth printing although something failed: the error follows it (with --json inside, as `error`). */
   protected failure: unknown;
-  readonly #abort = new AbortController();
+  readonly #abort = endlessListeners(new AbortController());
   #output: Output | undefined;
 
   /** Aborted by Ctrl-C, SIGTERM and a closed stdout; pass it on to every request and wait. */
@@ -166,4 +167,10 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
       process.stdout.off('error', onPipe);
     };
   }
+}
+
+/** Every task of a run listens to the one signal: no sign of a leak. */
+function endlessListeners(controller: AbortController): AbortController {
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

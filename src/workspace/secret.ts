@@ -8,9 +8,10 @@ const MASK = '***';
 export class Secret {
   readonly #value: string;
 
-  constructor(value: string) {
+  /** `remember: false` for what is told with a secret and is none: a user's name would mask an ordinary word everywhere. */
+  constructor(value: string, { remember = true } = {}) {
     this.#value = value;
-    rememberSecret(value);
+    if (remember) rememberSecret(value);
   }
 
   reveal(): string {
