@@ -63,16 +63,18 @@ export async function lastLogLines(workspace: Workspace, name: string, count: nu
 
 const FAILURE = /\b(ERROR|FATAL|PANIC|Error|Exception)\b|Exception:|address already in use/;
 
+const STACK_FRAME = /^\s+(at \S+\(|\.\.\. \d+ (more|common frames))/;
+
 /**
- * What a log tells of a failure: its last 20 lines, and where those hold only what was shut down afterwards, the lines at
- * the first error before them. All lines since `from`, for those who look for a certain one.
+ * What a log tells of a failure: its last 20 lines without Java's stack frames, and where those hold only what was shut
+ * down afterwards, the lines at the first error before them. All lines since `from`, for those who look for a certain one.
  */
 export async function failureLines(workspace: Workspace, name: string, from: number): Promise<{ excerpt: string[]; all: string[] }> {
   const all = await lastLogLines(workspace, name, Infinity, from);
-  const last = all.slice(-20);
-  const first = all.findIndex((line) => FAILURE.test(line));
-  if (first < 0 || first >= all.length - 20) return { excerpt: last, all };
-  return { excerpt: [...all.slice(first, first + 8), '…', ...all.slice(-11)], all };
+  const told = all.filter((line) => !STACK_FRAME.test(line));
+  const first = told.findIndex((line) => FAILURE.test(line));
+  if (first < 0 || first >= told.length - 20) return { excerpt: told.slice(-20), all };
+  return { excerpt: [...told.slice(first, first + 8), '…', ...told.slice(-11)], all };
 }
 
 /**
