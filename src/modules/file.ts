@@ -13,7 +13,13 @@ type Args = z.output<typeof schema>;
 
 async function wanted({ path, content, mode }: Args, { stack }: TaskContext): Promise<WantedFile> {
   const secret = content instanceof Secret;
-  return { name: path, file: await insideOf(stack.workspace, path), text: secret ? content.reveal() : content, secret, mode };
+  return {
+    name: path,
+    file: await insideOf(stack.workspace, path),
+    text: secret ? content.reveal() : content,
+    secret: secret ? 'whole' : 'none',
+    mode,
+  };
 }
 
 export const file = defineModule<Args>({

@@ -11,8 +11,8 @@ export interface WantedFile {
   name: string;
   file: string;
   text: string;
-  /** The text holds a secret. */
-  secret: boolean;
+  /** Whether the whole text is one, or it holds some that this process knows. */
+  secret: 'whole' | 'parts' | 'none';
   mode: number;
 }
 
@@ -66,8 +66,9 @@ async function readText(file: string, mayBeClosed: boolean): Promise<string | un
  * The lines that differ, between the first and the last one that do. Secrets are masked; where the new lines hold one, the
  * old ones are not shown at all: an old password is known to nobody, and so to no mask.
  */
-export function contentDifference(is: string, should: string, secret: boolean): Difference[] {
+function contentDifference(is: string, should: string, secret: WantedFile['secret']): Difference[] {
   if (is === should) return [];
+  if (secret === 'whole') return [{ field: 'content', is: '***', should: '***' }];
   const [old, wanted] = [is.split('\n'), should.split('\n')];
   let start = 0;
   while (start < Math.min(old.length, wanted.length) && old[start] === wanted[start]) start++;
@@ -75,6 +76,5 @@ export function contentDifference(is: string, should: string, secret: boolean): 
   while (end < Math.min(old.length, wanted.length) - start && old.at(-1 - end) === wanted.at(-1 - end)) end++;
   const part = (lines: string[]): string => lines.slice(start, lines.length - end).join('\n');
   const masked = redact(part(wanted));
-  const hides = secret && (masked !== part(wanted) || redact(should) === should);
-  return [{ field: 'content', is: hides ? '***' : redact(part(old)), should: hides && masked === part(wanted) ? '***' : masked }];
+  return [{ field: 'content', is: masked === part(wanted) ? redact(part(old)) : '***', should: masked }];
 }

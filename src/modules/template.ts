@@ -23,8 +23,11 @@ async function wanted(args: Args, { stack }: TaskContext): Promise<WantedFile> {
   const text = await readFile(source, 'utf8').catch((error: unknown) => {
     throw noTemplate(args.template, messageOf(error));
   });
+  // Read all of them, so that they are masked where the file of before still has one.
+  for (const name of stack.credentials.names()) stack.credentials.read(name);
   const rendered = renderTemplate(text, { ...templateValues(stack), ...args.values }, { file: `templates/${args.template}` });
-  return { name: nameOf(args), file: await target(args, stack.workspace), ...rendered, mode: args.mode };
+  const file = await target(args, stack.workspace);
+  return { name: nameOf(args), file, text: rendered.text, secret: rendered.secret ? 'parts' : 'none', mode: args.mode };
 }
 
 const nameOf = ({ to }: Args): string => (isFromForge(to) ? to : `.forge/generated/${to}`);
