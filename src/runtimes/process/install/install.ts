@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ForgeError, lackingError } from '../../../errors.js';
@@ -54,6 +55,8 @@ export async function installSets(
   const progress = missing.map((set): SetProgress => ({ set, doneBytes: 0, totalBytes: set.definition.downloadMB * 1e6, doing: '' }));
   const failure = new AbortController();
   const all = AbortSignal.any([signal, failure.signal]);
+  // Every set waits on it, in several places.
+  setMaxListeners(0, all);
   const made = new Set<PackageSet>();
   const outcomes = await Promise.allSettled(
     progress.map(async (own) => {

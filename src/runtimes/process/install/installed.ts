@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { lackingError } from '../../../errors.js';
 import { chooseJava, findJavas, type Java } from '../toolchain/java.js';
@@ -14,7 +14,7 @@ export const markerOf = (folder: string): string => path.join(folder, '.forge-co
 /** Whether exactly this definition is installed and usable. */
 export function isInstalled(cacheDir: string, set: PackageSet): boolean {
   const folder = setFolder(cacheDir, set);
-  if (statSync(markerOf(folder), { throwIfNoEntry: false }) === undefined) return false;
+  if (!existsSync(markerOf(folder))) return false;
   // An environment is a link to the Python that made it, and that may have been removed or replaced.
   return set.definition.kind !== 'pip' || existsSync(path.join(folder, 'bin/python'));
 }
