@@ -74,6 +74,8 @@ export function listrRenderer({ signal, output }: RunRendererOptions): RunRender
       const line = lines.get(event.id);
       if (!line) return void lines.set(event.id, newLine(event));
       if (event.state === 'waiting') return;
+      // What this selection has no use for is counted, and not shown. Such tasks end before the first one begins.
+      if (!display && event.state === 'skipped') return void lines.delete(event.id);
       if (!display) open();
       line.event = event;
       line.start();

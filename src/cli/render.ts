@@ -62,6 +62,7 @@ export async function createRunRenderer(options: RunRendererOptions): Promise<Ru
 function plainRenderer(options: RunRendererOptions): RunRenderer {
   const { output } = options;
   const active = new Map<string, { since: number; progress: string }>();
+  let begun = false;
   const timer = setInterval(() => {
     const slow = [...active].map(([id, { since, progress }]) => ({ id, progress, seconds: (Date.now() - since) / 1000 }));
     const texts = slow
@@ -73,6 +74,9 @@ function plainRenderer(options: RunRendererOptions): RunRenderer {
   return {
     onEvent: (event) => {
       if (event.state === 'waiting') return;
+      // What this selection has no use for is counted, and not shown. Such tasks end before the first one begins.
+      if (!begun && event.state === 'skipped') return;
+      begun = true;
       if (isFinal(event.state)) {
         active.delete(event.id);
         output.line(finished({ ...event, status: event.state }, options));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { waitUntil } from '../clients/wait.js';
 import { componentOf } from '../components/index.js';
@@ -9,6 +10,9 @@ import { defineModule } from './contract.js';
 
 const schema = z.strictObject({ component: z.string() });
 
+/** A server that runs may be busy for so long and is still fine. */
+const BUSY_MS = 10_000;
+
 /** Waits for a component to serve; it makes nothing and removes nothing. */
 export const health = defineModule<z.output<typeof schema>>({
   name: 'health',
@@ -18,8 +22,15 @@ export const health = defineModule<z.output<typeof schema>>({
 
   async observe({ component }, { stack, signal }) {
     const probe = componentOf(component).probe(stack);
-    const { holds, why } = await probeOnce(probe, signal);
-    return holds ? { state: 'in-sync' } : { state: 'missing', message: `does not answer yet${why === undefined ? '' : ` (${why})`}` };
+    const deadline = Date.now() + BUSY_MS;
+    for (;;) {
+      const { holds, why } = await probeOnce(probe, signal);
+      if (holds) return { state: 'in-sync' };
+      const isRunning = (await listProcesses(stack.workspace)).some((state) => state.component === component && state.state === 'running');
+      if (!isRunning || Date.now() > deadline)
+        return { state: 'missing', message: `does not answer yet${why === undefined ? '' : ` (${why})`}` };
+      await delay(200, undefined, { signal });
+    }
   },
 
   async apply({ component }, _observation, { stack, signal, waitingFor }) {

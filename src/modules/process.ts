@@ -86,12 +86,12 @@ export const processModule = defineModule<Args>({
     const onItsWay = state.state === 'running' && state.fingerprint === spec.fingerprint && ageSeconds(state) < spec.readySeconds;
     if (onItsWay) {
       await awaitProcess(spec, startContext(context));
-      return `${spec.name} was still starting; it is ready now`;
+      return 'it was still starting; it is ready now';
     }
     const ran = await stopProcess(workspace, spec.name, context.signal);
     await componentOf(args.component).prepare(context.stack, await installedPackages(context.stack), spec.name, context.signal);
     await startProcess(spec, startContext(context));
-    return `${spec.name}: ${observation.message ?? 'was not running'}; ${ran ? 'restarted' : 'started'}`;
+    return `${observation.message ?? 'was not running'}; ${ran ? 'restarted' : 'started'}`;
   },
 
   async remove(args, context) {
