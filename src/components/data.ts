@@ -1,4 +1,5 @@
-import { lstat, rm } from 'node:fs/promises';
+import { lstat, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { StackContext } from '../workspace/context.js';
 import { componentsOf } from './index.js';
 
@@ -9,5 +10,7 @@ export async function removeData(context: StackContext): Promise<void> {
     if (there === undefined) continue;
     if (there.isSymbolicLink()) await rm(path);
     else await rm(path, { recursive: true, force: true });
+    // The folder above goes with the last workspace in it; rmdir leaves one that holds anything.
+    if (!path.startsWith(context.workspace.forgeDir)) await rmdir(dirname(path)).catch(() => undefined);
   }
 }

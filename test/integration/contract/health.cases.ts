@@ -17,7 +17,14 @@ export const cases: ContractCase[] = [
       const seen = await processModule.observe(args, context);
       if (seen.state === 'missing') await processModule.apply(args, seen, context);
     },
-    drift: [{ what: 'stopped', make: async ({ stack }) => void (await stopProcess(stack.workspace, 'postgresql')) }],
+    drift: [
+      {
+        what: 'stopped',
+        make: async ({ stack }) => {
+          await stopProcess(stack.workspace, 'postgresql');
+        },
+      },
+    ],
     noUnreachable: 'A server that does not answer is what it waits for',
     noRemove: 'It makes nothing',
     cleanup: (world) => world.close(),
