@@ -57,10 +57,7 @@ export async function loadConfig({ file, flags, env }: ConfigRequest): Promise<L
   const checked = configSchema.safeParse(input);
   if (!checked.success) problems.push(...explain(checked.error.issues, set, source, file, keys));
   if (problems.length > 0 || !checked.success) throw invalid(problems);
-  const orderedPorts = Object.fromEntries(
-    Object.entries(checked.data.ports).filter(([, port]) => port !== undefined),
-  ) as LoadedConfig['orderedPorts'];
-  return { config: checked.data, set, orderedPorts };
+  return { config: checked.data, set, orderedPorts: { ...checked.data.ports } };
 }
 
 /** Other programs have variables of this prefix too: only what begins like a setting, or is nearly one, is a mistake. */

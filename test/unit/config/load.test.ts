@@ -27,7 +27,7 @@ function load({ yaml, env = {}, flags = {} }: Given): Promise<LoadedConfig> {
 async function problems(given: Given): Promise<string[]> {
   const error = await load(given).then(
     () => expect.fail('was accepted'),
-    (thrown: ForgeError) => thrown,
+    (thrown: unknown) => thrown as ForgeError,
   );
   expect(error).toMatchObject({ name: 'ForgeError', code: 'CONFIG_INVALID', exitCode: 2 });
   expect(error.hint).toBeTruthy();

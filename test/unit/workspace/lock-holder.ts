@@ -5,7 +5,7 @@ import { workspaceAt } from '../../../src/workspace/workspace.js';
 const [root = '', command = ''] = process.argv.slice(2);
 const line = await acquireLock(workspaceAt(root), command).then(
   () => 'taken',
-  (error: { code?: string }) => `refused ${error.code ?? String(error)}`,
+  (error: unknown) => `refused ${(error as { code: string }).code}`,
 );
 process.stdout.write(`${line}\n`);
 process.stdin.resume();

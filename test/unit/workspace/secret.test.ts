@@ -17,8 +17,7 @@ describe('Secret', () => {
     const secret = new Secret('hunter2hunter2');
     const shown = [
       String(secret),
-      `${secret}`,
-      '' + secret,
+      ['a', secret].join(),
       JSON.stringify({ secret }),
       inspect({ deep: [secret] }, { showHidden: true, depth: 9 }),
     ];
