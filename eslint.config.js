@@ -59,6 +59,8 @@ export default defineConfig(
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // `=> void x` says that a result is not wanted.
+      '@typescript-eslint/no-meaningless-void-operator': 'off',
       // Names and digits are what is spread, never emojis.
       '@typescript-eslint/no-misused-spread': 'off',
       // The signal of an abort is rethrown as it is.
@@ -75,6 +77,8 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      '@typescript-eslint/no-dynamic-delete': 'off',
+      '@typescript-eslint/no-base-to-string': 'off',
     },
   },
 );

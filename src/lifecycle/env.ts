@@ -27,7 +27,6 @@ export function environmentOf(stack: StackContext) {
 }
 
 export type Shell = 'bash' | 'fish' | 'json' | 'pyiceberg' | 'psql';
-export const SHELLS: Shell[] = ['bash', 'fish', 'json', 'pyiceberg', 'psql'];
 
 /** The environment as text for a shell or a tool: `eval "$(forge env)"`, `psql "$(forge env --shell psql)"`. */
 export function formatEnvironment(env: Record<string, string>, shell: Shell): string {

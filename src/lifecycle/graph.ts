@@ -1,7 +1,7 @@
 import { modules } from '../modules/index.js';
 import { loadStack } from '../playbook/load.js';
 import { renderArguments } from '../playbook/render.js';
-import { removeGraph, runGraph } from '../playbook/run.js';
+import { runGraph } from '../playbook/run.js';
 import type { OnEvent, RunResult } from '../playbook/events.js';
 import { holds, type Stack, type Task } from '../playbook/task.js';
 import type { Pipeline } from '../doctor/pipeline.js';
@@ -28,10 +28,6 @@ export const runStack = ({ stack, definition, signal, onEvent }: GraphRun, mode:
 /** Applies some of a stack's tasks only. */
 export const runTasks = ({ stack, tasks, signal }: { stack: StackContext; tasks: Task[]; signal: AbortSignal }): Promise<RunResult> =>
   runGraph({ tasks, modules, stack, signal, renderArgs, mode: 'apply' });
-
-/** Removes what the tasks of one module made, dependents first. */
-export const removeTasks = ({ stack, definition, signal, onEvent }: GraphRun, only: (task: Task) => boolean): Promise<RunResult> =>
-  removeGraph({ tasks: definition.tasks, modules, stack, signal, renderArgs, only, ...(onEvent === undefined ? {} : { onEvent }) });
 
 /** The topic, job, views and tables that the playbooks declare for this selection. */
 export function pipelineOf(definition: Stack, stack: StackContext): Pipeline {

@@ -46,7 +46,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
 
   const workspace = findWorkspace(options.folder);
   await prepareWorkspace(workspace);
-  return withLock(workspace, options.check ? 'up --check' : 'up', async () => {
+  return withLock(workspace, 'up', async () => {
     const own = new Set((await listProcesses(workspace)).flatMap((process) => process.pids));
     const isOurs = (port: number): boolean => own.has(holderOf(port)?.pid ?? -1);
     const { stack, moved } = await openSession({ ...options, allocate: { isOurs } });

@@ -16,7 +16,7 @@ const schema = z.strictObject({ component: z.string(), process: z.string() });
 type Args = z.output<typeof schema>;
 
 /** A server that was fine may be busy for a while; one that is silent for longer than this is started anew. */
-const SILENT_MS = 8000;
+const SILENT_MS = 25_000;
 
 async function specOf({ component, process }: Args, { stack }: TaskContext): Promise<ProcessSpec> {
   const specs = await componentOf(component).specs(stack, await installedPackages(stack));

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/cli/paths.js';
@@ -50,7 +50,8 @@ export async function sandbox(): Promise<Sandbox> {
   };
 }
 
-function runForge<T>(args: string[], cwd: string, options: RunOptions): Promise<Ran<T>> {
+/** Runs forge in a folder that somebody else looks after. */
+export function runForge<T>(args: string[], cwd: string, options: RunOptions = {}): Promise<Ran<T>> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'run.js'), ...args], {
@@ -115,5 +116,3 @@ export function listeners(): { address: string; port: number }[] {
 /** Loopback, as /proc/net/tcp and tcp6 write it. */
 export const isLoopback = (address: string): boolean =>
   address.endsWith('7F') || address === '00000000000000000000000001000000' || address === '0000000000000000FFFF00000100007F';
-
-export const readJson = async <T>(file: string): Promise<T> => JSON.parse(await readFile(file, 'utf8')) as T;

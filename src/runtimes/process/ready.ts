@@ -8,7 +8,7 @@ import type { StartContext } from './spawn.js';
 import { ownProcesses } from './state.js';
 import { stopProcess } from './stop.js';
 
-const PROBE_MS = 3000;
+const PROBE_MS = 5000;
 
 /** Asks once; a probe that throws or takes too long has failed, and `why` tells how. */
 export async function probeOnce(probe: Probe, signal?: AbortSignal, limitMs = PROBE_MS): Promise<{ holds: boolean; why?: string }> {

@@ -1,1 +1,0 @@
-export { requireToolchain } from '../install/require.js';
