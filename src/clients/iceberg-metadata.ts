@@ -57,7 +57,8 @@ export interface TableMetadata {
   'current-schema-id': number;
   'partition-specs': PartitionSpec[];
   'default-spec-id': number;
-  'last-partition-id': number;
+  /** Not in format version 1. */
+  'last-partition-id'?: number;
   'sort-orders': SortOrder[];
   'default-sort-order-id': number;
   properties?: Record<string, string>;

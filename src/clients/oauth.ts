@@ -81,7 +81,8 @@ export function tokenSource(options: TokenOptions): TokenSource {
       try {
         return await answer;
       } finally {
-        if (asking?.answer === answer) asking = undefined;
+        // Somebody with newer credentials may be asking by now.
+        asking = (asking as typeof asking | undefined)?.answer === answer ? undefined : asking;
       }
     },
     forget() {

@@ -172,13 +172,16 @@ export function polarisClient(base: string, tokens: TokenSource): PolarisClient 
     rolesOfPrincipal: (principal, signal) => names(['principals', principal, 'principal-roles'], signal),
     assignPrincipalRole: (principal, name, signal) =>
       change('PUT', ['principals', principal, 'principal-roles'], { principalRole: { name } }, signal),
-    revokePrincipalRole: async (principal, role, signal) => void (await drop(['principals', principal, 'principal-roles', role], signal)),
+    async revokePrincipalRole(principal, role, signal) {
+      await drop(['principals', principal, 'principal-roles', role], signal);
+    },
 
     catalogRolesOfRole: (role, catalog, signal) => names(['principal-roles', role, 'catalog-roles', catalog], signal),
     assignCatalogRole: (role, catalog, name, signal) =>
       change('PUT', ['principal-roles', role, 'catalog-roles', catalog], { catalogRole: { name } }, signal),
-    revokeCatalogRole: async (role, catalog, catalogRole, signal) =>
-      void (await drop(['principal-roles', role, 'catalog-roles', catalog, catalogRole], signal)),
+    async revokeCatalogRole(role, catalog, catalogRole, signal) {
+      await drop(['principal-roles', role, 'catalog-roles', catalog, catalogRole], signal);
+    },
 
     async grants(catalog, role, signal) {
       const found = await find<{ grants: { type: string; privilege: string }[] }>(grantsOf(catalog, role), signal);

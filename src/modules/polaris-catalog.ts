@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { stackCatalog } from '../clients/iceberg.js';
-import { stackPolaris, type PolarisCatalog, type StorageConfig } from '../clients/polaris.js';
+import { stackPolaris, type PolarisCatalog } from '../clients/polaris.js';
 import { serverError } from '../errors.js';
 import type { StackContext } from '../workspace/context.js';
 import { endpointOf } from './connect.js';
@@ -40,12 +40,13 @@ const covers = (allowed: string[], location: string): boolean => allowed.some((a
 
 function differences(is: PolarisCatalog, should: PolarisCatalog): Difference[] {
   const diff: Difference[] = [];
-  const compare = (field: string, have: unknown, want: unknown) => {
+  const compare = (field: string, have: string | boolean | undefined, want: string | boolean) => {
     if (String(have ?? '') !== String(want)) diff.push({ field, is: String(have ?? '(none)'), should: String(want) });
   };
   for (const [name, value] of Object.entries(should.properties)) compare(`properties.${name}`, is.properties[name], value);
   const { allowedLocations = [], ...storage } = should.storageConfigInfo;
-  for (const [name, value] of Object.entries(storage)) compare(`storage.${name}`, is.storageConfigInfo[name as keyof StorageConfig], value);
+  for (const [name, value] of Object.entries(storage))
+    compare(`storage.${name}`, is.storageConfigInfo[name as keyof typeof storage], value);
   const allowed = is.storageConfigInfo.allowedLocations ?? [];
   if (!allowedLocations.every((location) => covers(allowed, location)))
     diff.push({ field: 'storage.allowedLocations', is: allowed.join(', ') || '(none)', should: allowedLocations.join(', ') });
@@ -56,7 +57,7 @@ function differences(is: PolarisCatalog, should: PolarisCatalog): Difference[] {
 async function refuseToOrphan(is: PolarisCatalog, should: PolarisCatalog, stack: StackContext, signal: AbortSignal): Promise<void> {
   const old = is.properties[BASE] ?? '';
   const next = should.properties[BASE] ?? '';
-  if (folder(old) === folder(next) || is.storageConfigInfo.storageType !== 'S3') return;
+  if (folder(old) === folder(next)) return;
   const namespaces = await stackCatalog(stack, 'root', is.name).listNamespaces(signal);
   if (namespaces.length === 0) return;
   throw serverError({

@@ -68,7 +68,7 @@ async function fetchInto(url: string, file: string, { signal, progress }: Downlo
         next(null, chunk);
       },
     });
-    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    const body = Readable.fromWeb(response.body);
     await pipeline(body, count, createWriteStream(file, { flags: resumed ? 'a' : 'w' }), { signal: stop.signal });
   } catch (error) {
     signal?.throwIfAborted();

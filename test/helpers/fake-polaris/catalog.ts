@@ -1,4 +1,4 @@
-import { badRequest, forbidden, notFound, object, Refusal, text, texts, type Call, type Reply } from './http.js';
+import { badRequest, drop, forbidden, notFound, object, Refusal, text, texts, type Call, type Reply } from './http.js';
 import type { CatalogState, PrincipalState, RealmState, TableState } from './state.js';
 import { commitTable, createTable } from './tables.js';
 
@@ -54,7 +54,7 @@ export function catalog(realm: RealmState, principal: PrincipalState, call: Call
     const updates = texts(asked['updates'], 'updates');
     const removals = (asked['removals'] as string[] | undefined) ?? [];
     const removed = removals.filter((key) => key in here.properties);
-    for (const key of removed) delete here.properties[key];
+    for (const key of removed) drop(here.properties, key);
     Object.assign(here.properties, updates);
     return { status: 200, body: { updated: Object.keys(updates), removed, missing: removals.filter((key) => !removed.includes(key)) } };
   }
@@ -79,7 +79,7 @@ export function catalog(realm: RealmState, principal: PrincipalState, call: Call
   }
   if (query.get('purgeRequested') === 'true')
     throw forbidden('Unable to purge entity. To enable this feature, set the Polaris configuration DROP_WITH_PURGE_ENABLED');
-  delete here.tables[table];
+  drop(here.tables, table);
   return { status: 204 };
 }
 
@@ -100,6 +100,6 @@ function oneNamespace(catalog: CatalogState, name: string, here: CatalogState['n
   if (method === 'GET') return { status: 200, body: { namespace: name.split('.'), properties: here.properties } };
   if (method === 'HEAD') return { status: 204 };
   if (Object.keys(here.tables).length > 0) throw new Refusal(409, 'NamespaceNotEmptyException', `Namespace ${name} is not empty`);
-  delete catalog.namespaces[name];
+  drop(catalog.namespaces, name);
   return { status: 204 };
 }

@@ -53,3 +53,6 @@ export function texts(value: unknown, what: string): Record<string, string> {
   const found = Object.entries(object(value ?? {}, [], Object.keys(value ?? {})));
   return Object.fromEntries(found.map(([key, entry]) => [key, text(entry, `${what}.${key}`)]));
 }
+
+/** Takes an entry out of a record. */
+export const drop = (all: object, name: string): void => void Reflect.deleteProperty(all, name);

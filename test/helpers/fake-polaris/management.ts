@@ -1,4 +1,4 @@
-import { badRequest, exists, notFound, object, Refusal, text, texts, type Call, type Reply } from './http.js';
+import { badRequest, drop, exists, notFound, object, Refusal, text, texts, type Call, type Reply } from './http.js';
 import { hashOf, newClientId, newEntity, newSecret, touch, type CatalogState, type PrincipalState, type RealmState } from './state.js';
 
 export interface Manners {
@@ -39,7 +39,7 @@ export function management(realm: RealmState, manners: Manners, call: Call): Rep
     const principal = named(realm.principals, name, 'Principal');
     if (sub === undefined && method === 'GET') return { status: 200, body: principal.entity };
     if (sub === undefined && method === 'DELETE') {
-      delete realm.principals[name];
+      drop(realm.principals, name);
       return { status: 204 };
     }
     if ((sub === 'reset' || sub === 'rotate') && method === 'POST') return newCredentials(principal, body);
@@ -69,7 +69,7 @@ export function management(realm: RealmState, manners: Manners, call: Call): Rep
     const role = named(realm.principalRoles, name, 'PrincipalRole');
     if (sub === undefined && method === 'GET') return { status: 200, body: role.entity };
     if (sub === undefined && method === 'DELETE') {
-      delete realm.principalRoles[name];
+      drop(realm.principalRoles, name);
       for (const principal of Object.values(realm.principals)) principal.roles = principal.roles.filter((entry) => entry !== name);
       return { status: 204 };
     }
@@ -151,8 +151,8 @@ function catalogs(realm: RealmState, { method, segments, body }: Call): Reply {
     const roles = Object.keys(catalog.roles).filter((role) => role !== 'catalog_admin');
     if (Object.keys(catalog.namespaces).length > 0 || roles.length > 0)
       throw badRequest(`Catalog '${name}' cannot be dropped, it is not empty`);
-    delete realm.catalogs[name];
-    for (const role of Object.values(realm.principalRoles)) delete role.catalogRoles[name];
+    drop(realm.catalogs, name);
+    for (const role of Object.values(realm.principalRoles)) drop(role.catalogRoles, name);
     return { status: 204 };
   }
   throw new Refusal(405, 'NotAllowedException', 'HTTP 405 Method Not Allowed');
@@ -193,7 +193,7 @@ function catalogRoles(catalog: CatalogState, realm: RealmState, manners: Manners
   const role = named(catalog.roles, name, 'CatalogRole');
   if (sub === undefined && method === 'GET') return { status: 200, body: role.entity };
   if (sub === undefined && method === 'DELETE') {
-    delete catalog.roles[name];
+    drop(catalog.roles, name);
     for (const { catalogRoles: all } of Object.values(realm.principalRoles))
       if (all[catalogName]) all[catalogName] = all[catalogName].filter((entry) => entry !== name);
     return { status: 204 };

@@ -41,7 +41,12 @@ async function madeAgain(world: TestWorld, without: string, spec: unknown[], ver
 }
 
 const tableDrift: ContractCase['drift'] = [
-  { what: 'dropped', make: async ({ stack }) => void (await stackCatalog(stack).dropTable(inTable, 'scores')) },
+  {
+    what: 'dropped',
+    make: async ({ stack }) => {
+      await stackCatalog(stack).dropTable(inTable, 'scores');
+    },
+  },
   { what: 'an optional column, partitions, order and a property missing', make: (world) => madeAgain(world, 'average', []) },
   {
     what: 'other partitions',
@@ -68,12 +73,19 @@ export const cases: ContractCase[] = [
     title: 'with a property',
     args: () => ({ name: namespace, properties: { owner: 'contract' } }),
     drift: [
-      { what: 'dropped', make: async ({ stack }) => void (await stackCatalog(stack).dropNamespace(namespace)) },
+      {
+        what: 'dropped',
+        make: async ({ stack }) => {
+          await stackCatalog(stack).dropNamespace(namespace);
+        },
+      },
       { what: 'another property', make: ({ stack }) => stackCatalog(stack).updateProperties(namespace, { owner: 'somebody' }, []) },
       { what: 'a property removed', make: ({ stack }) => stackCatalog(stack).updateProperties(namespace, {}, ['owner']) },
     ],
     unreachable: away,
-    cleanup: async ({ stack }) => void (await stackCatalog(stack).dropNamespace(namespace)),
+    cleanup: async ({ stack }) => {
+      await stackCatalog(stack).dropNamespace(namespace);
+    },
   },
   {
     module: icebergTable,

@@ -61,9 +61,18 @@ export const cases: ContractCase[] = [
     title: 'bootstrapped by bin/admin before the server starts',
     world: withDistribution,
     args: () => ({ database }),
-    drift: [{ what: 'purged', make: async (world) => void (await sql(world, 'DROP SCHEMA polaris_schema CASCADE', database)) }],
+    drift: [
+      {
+        what: 'purged',
+        make: async (world) => {
+          await sql(world, 'DROP SCHEMA polaris_schema CASCADE', database);
+        },
+      },
+    ],
     unreachable: (world) => withClosedPort(world, 'postgresql'),
-    cleanup: async (world) => void (await sql(world, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)),
+    cleanup: async (world) => {
+      await sql(world, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+    },
   },
   {
     ...common,
@@ -71,7 +80,12 @@ export const cases: ContractCase[] = [
     title: 'on a bucket',
     args: () => ({ name: catalog, bucket }),
     drift: [
-      { what: 'deleted', make: async (world) => void (await of(world).polaris.deleteCatalog(catalog)) },
+      {
+        what: 'deleted',
+        make: async (world) => {
+          await of(world).polaris.deleteCatalog(catalog);
+        },
+      },
       {
         what: 'another base',
         make: (world) => change(world, (is) => ({ ...is, properties: { 'default-base-location': 's3://elsewhere/x' } })),
@@ -97,12 +111,22 @@ export const cases: ContractCase[] = [
     args: () => ({ name: 'contract_user' }),
     drift: [
       { what: 'credentials lost', make: (world) => world.stack.credentials.remove('polaris-principal') },
-      { what: 'credentials reset by somebody', make: async (world) => void (await of(world).polaris.resetCredentials('contract_user')) },
+      {
+        what: 'credentials reset by somebody',
+        make: async (world) => {
+          await of(world).polaris.resetCredentials('contract_user');
+        },
+      },
       {
         what: "another principal's credentials",
         make: (world) => world.stack.credentials.write('polaris-principal', { clientId: 'someone', clientSecret: 'else' }),
       },
-      { what: 'deleted', make: async (world) => void (await of(world).polaris.deletePrincipal('contract_user')) },
+      {
+        what: 'deleted',
+        make: async (world) => {
+          await of(world).polaris.deletePrincipal('contract_user');
+        },
+      },
     ],
   },
   {
@@ -110,7 +134,14 @@ export const cases: ContractCase[] = [
     module: polarisPrincipalRole,
     title: 'a role',
     args: () => ({ name: 'contract_role' }),
-    drift: [{ what: 'deleted', make: async (world) => void (await of(world).polaris.deletePrincipalRole('contract_role')) }],
+    drift: [
+      {
+        what: 'deleted',
+        make: async (world) => {
+          await of(world).polaris.deletePrincipalRole('contract_role');
+        },
+      },
+    ],
   },
   {
     ...common,
@@ -120,7 +151,14 @@ export const cases: ContractCase[] = [
       await of(world).polaris.createCatalog(lake);
       return { catalog, name: 'contract_sudo' };
     },
-    drift: [{ what: 'deleted', make: async (world) => void (await of(world).polaris.deleteCatalogRole(catalog, 'contract_sudo')) }],
+    drift: [
+      {
+        what: 'deleted',
+        make: async (world) => {
+          await of(world).polaris.deleteCatalogRole(catalog, 'contract_sudo');
+        },
+      },
+    ],
   },
   {
     ...common,

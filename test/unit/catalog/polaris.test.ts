@@ -48,7 +48,7 @@ describe('tokens', () => {
   it('refused: the error names the file and holds no secret', async () => {
     const error = await tokens(polaris.port, 'not-the-secret')
       .get()
-      .catch((thrown: Error) => thrown);
+      .catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({ code: 'CATALOG_CREDENTIALS_REFUSED', exitCode: 4 });
     expect(String(error)).toContain('.forge/credentials/polaris-root.json');
     expect(JSON.stringify(error)).not.toContain('not-the-secret');
@@ -97,7 +97,13 @@ describe('the principal', () => {
 
   it.each([
     ['lost', () => rm(file()), 'are lost'],
-    ['reset by somebody', async () => void (await stackPolaris(stack).resetCredentials('super_user')), 'are refused'],
+    [
+      'reset by somebody',
+      async () => {
+        await stackPolaris(stack).resetCredentials('super_user');
+      },
+      'are refused',
+    ],
     ['of another', () => stack.credentials.write('polaris-principal', { clientId: 'x', clientSecret: 'y' }), 'belong to another principal'],
   ])('gets new credentials when they are %s, and it is said', async (_, break_, why) => {
     await polarisPrincipal.apply(args, { state: 'missing' }, taskContext(stack));
@@ -163,9 +169,9 @@ describe('what may not be done', () => {
     await stackPolaris(stack).revoke('balloon-game', 'sudo', 'CATALOG_MANAGE_CONTENT');
     const error = await stackCatalog(stack)
       .loadTable('balloon_pops', 'leaderboard')
-      .catch((thrown: Error) => thrown);
+      .catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({ code: 'CATALOG_REFUSED', exitCode: 4, hint: expect.stringContaining('forge up') as string });
-    expect(String(error)).toMatch(/Polaris on 127\.0\.0\.1:\d+ answered 403 to loading table balloon_pops\.leaderboard/);
+    expect((error as Error).message).toMatch(/Polaris on 127\.0\.0\.1:\d+ answered 403 to loading table balloon_pops\.leaderboard/);
     expect(Object.entries(await bringAll(stack)).filter(([, message]) => message !== 'ok')).toEqual([
       ['polaris-sudo-manages-content', expect.stringContaining('granted')],
     ]);

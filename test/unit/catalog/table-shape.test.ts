@@ -19,7 +19,9 @@ function describeTable(args: TableArgs): { columns: string; partition: string; s
   const request = createRequest(args);
   const name = (id: number): string => request.schema.fields.find((field) => field.id === id)!.name;
   return {
-    columns: request.schema.fields.map((field) => `${field.id} ${field.name} ${String(field.type)}${field.required ? '!' : ''}`).join(', '),
+    columns: request.schema.fields
+      .map((field) => `${field.id} ${field.name} ${field.type as string}${field.required ? '!' : ''}`)
+      .join(', '),
     partition: request['partition-spec'].fields
       .map((field) => `${field['field-id']} ${field.name}=${field.transform}(${name(field['source-id'])})`)
       .join(', '),
