@@ -1,0 +1,56 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { splitStatements } from '../../../src/engines/flink/statements.js';
+import { generate } from '../../../src/lifecycle/generate.js';
+import { projectRoot } from '../cli/run.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'forge-generate-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const make = (what: 'credentials' | 'sql') =>
+  generate({
+    folder,
+    what,
+    cacheDir: path.join(folder, 'cache'),
+    packageRoot: projectRoot,
+    flags: { catalog: 'iceberg-rest' },
+    signal: AbortSignal.timeout(20_000),
+  });
+const modeOf = async (file: string): Promise<number> => (await stat(file)).mode & 0o777;
+
+describe('generate, in a folder where nothing was brought up', () => {
+  it('credentials: random ones, readable by their owner only, and kept the next time', async () => {
+    const { files } = await make('credentials');
+    expect(files.map((file) => path.basename(file)).sort()).toEqual(['aws.json', 'catalog-db.json', 'postgresql.json', 'views.json']);
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    for (const file of files) expect(await modeOf(file), file).toBe(0o600);
+    expect(await modeOf(path.dirname(files[0]!))).toBe(0o700);
+    const passwords = texts.map((text) => Object.values(JSON.parse(text) as Record<string, string>).at(-1)!);
+    expect(new Set(passwords).size).toBe(4);
+    for (const password of passwords) expect(password.length).toBeGreaterThanOrEqual(20);
+    const again = await make('credentials');
+    expect(await Promise.all(again.files.map((file) => readFile(file, 'utf8')))).toEqual(texts);
+  });
+
+  it('sql: complete, with the secrets that it needs, private; written anew after it was changed', async () => {
+    const { files } = await make('sql');
+    expect(files).toEqual([path.join(folder, '.forge', 'generated', 'pipeline.sql')]);
+    const file = files[0]!;
+    const text = await readFile(file, 'utf8');
+    expect(await modeOf(file)).toBe(0o600);
+    const views = JSON.parse(await readFile(path.join(folder, '.forge', 'credentials', 'views.json'), 'utf8')) as { password: string };
+    expect(text).toContain(`'password' = '${views.password}'`);
+    expect(text).not.toMatch(/\{\{|\}\}|undefined|\*\*\*|\[object/);
+    const statements = splitStatements(text);
+    expect(statements.at(-1)).toMatch(/^(--.*\n)*EXECUTE STATEMENT SET/);
+    expect(statements.at(-1)!.match(/INSERT INTO/g)).toHaveLength(10);
+    await writeFile(file, 'changed');
+    await make('sql');
+    expect(await readFile(file, 'utf8')).toBe(text);
+  });
+});
