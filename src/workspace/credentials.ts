@@ -40,7 +40,9 @@ export function openCredentials({ credentials: folder }: Pick<Workspace, 'creden
     }
     const fields = parse(text);
     if (fields === undefined) throw unreadable(file(name), 'it is not a JSON object of strings');
-    return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, new Secret(value, { remember: field !== 'username' })]));
+    return Object.fromEntries(
+      Object.entries(fields).map(([field, value]) => [field, new Secret(value, { remember: field !== 'username' })]),
+    );
   };
   return {
     file,

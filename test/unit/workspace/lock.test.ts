@@ -124,6 +124,20 @@ describe('acquireLock', () => {
     }
   });
 
+  it('is never had by two, however often its holders die', async () => {
+    writeFileSync(`${file}.turns`, '');
+    const script = fileURLToPath(new URL('lock-contender.ts', import.meta.url));
+    const contenders = Array.from({ length: 4 }, () => {
+      const child = spawn(process.execPath, ['--import', 'tsx', script, file, '60'], { stdio: 'inherit' });
+      children.push(child);
+      return once(child, 'exit');
+    });
+    expect(await Promise.all(contenders)).toEqual(Array.from({ length: 4 }, () => [0, null]));
+    const turns = readFileSync(`${file}.turns`, 'utf8').trim().split('\n');
+    expect(turns).not.toContain('clash');
+    expect(turns).toHaveLength(240);
+  });
+
   it('… also among processes, and when one died while it cleared the stale lock away', async () => {
     craft({ pid: await deadPid() });
     const { createHash } = await import('node:crypto');
