@@ -14,6 +14,9 @@ export interface ServerPackages {
   java(set: string): string;
 }
 
+/** What is enough to know where data lies: `down` works with a damaged configuration too. */
+export type Owner = Pick<StackContext, 'workspace'>;
+
 /** One server of a stack, as the process runtime runs it. */
 export interface Component {
   name: string;
@@ -28,10 +31,10 @@ export interface Component {
   /** Asks the server itself; true when it serves. */
   probe(context: StackContext): Probe;
   /** Folders of its data, all of them below .forge/data or otherwise forge's own. */
-  dataDirs(context: StackContext): string[];
+  dataDirs(context: Owner): string[];
 }
 
-export const dataDir = (context: StackContext, component: string): string => join(context.workspace.data, component);
+export const dataDir = (context: Owner, component: string): string => join(context.workspace.data, component);
 /** A folder for temporary files, so that a killed server leaves nothing in the machine's own. */
 export const tmpDir = (context: StackContext, component: string): string => join(dataDir(context, component), 'tmp');
 

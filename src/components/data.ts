@@ -1,16 +1,16 @@
 import { lstat, rm, rmdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { StackContext } from '../workspace/context.js';
-import { componentsOf } from './index.js';
+import path from 'node:path';
+import type { Owner } from './component.js';
+import { allComponents } from './index.js';
 
-/** Deletes the data of every component of the stack; their processes have to be stopped. A link is removed, never followed. */
-export async function removeData(context: StackContext): Promise<void> {
-  for (const path of componentsOf(context).flatMap((component) => component.dataDirs(context))) {
-    const there = await lstat(path).catch(() => undefined);
+/** Deletes the data of every component in a workspace; its processes have to be stopped. A link is removed, never followed. */
+export async function removeData(owner: Owner): Promise<void> {
+  for (const folder of allComponents().flatMap((component) => component.dataDirs(owner))) {
+    const there = await lstat(folder).catch(() => undefined);
     if (there === undefined) continue;
-    if (there.isSymbolicLink()) await rm(path);
-    else await rm(path, { recursive: true, force: true });
-    // The folder above goes with the last workspace in it; rmdir leaves one that holds anything.
-    if (!path.startsWith(context.workspace.forgeDir)) await rmdir(dirname(path)).catch(() => undefined);
+    if (there.isSymbolicLink()) await rm(folder);
+    else await rm(folder, { recursive: true, force: true });
+    // A folder of forge's own outside of the workspace (PostgreSQL's, for root) goes with the last workspace in it.
+    if (!folder.startsWith(owner.workspace.forgeDir + path.sep)) await rmdir(path.dirname(folder)).catch(() => undefined);
   }
 }

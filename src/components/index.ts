@@ -10,6 +10,9 @@ import { postgresql } from './postgresql/postgresql.js';
 
 const all: Component[] = [kafka, localstack, postgresql, polaris, icebergRest, flink];
 
+/** Every component that forge knows. */
+export const allComponents = (): readonly Component[] => all;
+
 /** The component of that name; throws a usage error that lists the names. */
 export function componentOf(name: string): Component {
   const component = all.find((candidate) => candidate.name === name);

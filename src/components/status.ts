@@ -28,7 +28,7 @@ async function stateOf(
     name: component.name,
     endpoint: endpoint === undefined ? '' : `${endpoint.host}:${endpoint.port}`,
     pids: own.flatMap((process) => process.pids),
-    residentBytes: own.reduce((sum, process) => sum + process.residentBytes, 0),
+    residentBytes: own.reduce((sum, process) => sum + (process.residentBytes ?? 0), 0),
   };
   const runs = (name: string): boolean => own.some((process) => process.name === name && process.state === 'running');
   const absent = component.processes.filter((name) => !runs(name));
@@ -46,6 +46,6 @@ async function stateOf(
 
 /** Every component of the stack as it really is: its processes are looked for and it is asked itself, all at once. */
 export async function componentStates(context: StackContext, signal?: AbortSignal): Promise<ComponentState[]> {
-  const processes = await listProcesses(context.workspace);
+  const processes = await listProcesses(context.workspace, { memory: true });
   return Promise.all(componentsOf(context).map((component) => stateOf(context, component, processes, signal)));
 }

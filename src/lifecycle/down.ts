@@ -5,11 +5,13 @@ import { removeData } from '../components/data.js';
 import { listProcesses } from '../runtimes/process/state.js';
 import { stopProcess } from '../runtimes/process/stop.js';
 import type { ProcessState } from '../runtimes/types.js';
+import { ensureDir } from '../workspace/atomic.js';
 import { findWorkspace } from '../workspace/workspace.js';
-import { openSession, type SessionOptions } from './session.js';
 import { withLock } from './up.js';
 
-export interface DownOptions extends SessionOptions {
+export interface DownOptions {
+  /** Folder that a flag named. */
+  folder?: string | undefined;
   /** Stops the servers only. */
   keepData: boolean;
   signal: AbortSignal;
@@ -33,9 +35,15 @@ export const hasStack = (folder: string | undefined): boolean => existsSync(find
  */
 export async function bringDown(options: DownOptions): Promise<DownResult> {
   const workspace = findWorkspace(options.folder);
-  if (!existsSync(workspace.forgeDir)) return { stopped: [], removed: false };
-  return withLock(workspace, 'down', async () => {
-    const running = (await listProcesses(workspace)).filter(({ state }) => state === 'running');
+  const isRunning = async (): Promise<ProcessState[]> => (await listProcesses(workspace)).filter(({ state }) => state === 'running');
+  // Somebody may have removed .forge by hand while the servers ran: their marks still tell whose they are.
+  if (!existsSync(workspace.forgeDir) && (await isRunning()).length === 0) {
+    await removeData({ workspace });
+    return { stopped: [], removed: false };
+  }
+  await ensureDir(workspace.forgeDir, 0o700);
+  const result = await withLock(workspace, 'down', async () => {
+    const running = await isRunning();
     for (const group of inStoppingOrder(running)) {
       await Promise.all(
         group.map(async ({ name }) => {
@@ -46,15 +54,19 @@ export async function bringDown(options: DownOptions): Promise<DownResult> {
     }
     const stopped = running.map(({ name }) => name).sort();
     if (options.keepData) return { stopped, removed: false };
-    const session = await openSession(options).catch(() => undefined);
-    // Some data may lie outside of .forge (PostgreSQL's, when forge runs as root).
-    if (session !== undefined) await removeData(session.stack);
-    for (const entry of await readdir(workspace.forgeDir)) {
-      if (entry !== 'lock') await rm(path.join(workspace.forgeDir, entry), { recursive: true, force: true });
+    await removeData({ workspace });
+    // What else is in .forge is not forge's; then the folder stays too.
+    for (const entry of (await readdir(workspace.forgeDir)).filter((name) => OWN.test(name))) {
+      await rm(path.join(workspace.forgeDir, entry), { recursive: true, force: true });
     }
     return { stopped, removed: true };
-  }).finally(() => rmdir(workspace.forgeDir).catch(() => undefined));
+  });
+  if (result.removed) await rmdir(workspace.forgeDir).catch(() => undefined);
+  return result;
 }
+
+/** What forge writes into .forge, with the temporary names of atomic writes; the lock goes when it is released. */
+const OWN = /^(\.gitignore|stack\.json|credentials|generated|logs|run|data|\..+\.tmp|lock\..+)$/;
 
 /** The engine first, then what it writes to, then what that stands on. */
 function inStoppingOrder(processes: ProcessState[]): ProcessState[][] {

@@ -1,9 +1,10 @@
 import { componentsOf } from '../components/index.js';
 import { requirePolaris } from '../components/polaris/distribution.js';
 import { requireToolchain } from '../runtimes/process/install/require.js';
-import { holderOf } from '../workspace/port-holder.js';
+import { ownPorts } from '../runtimes/process/ports.js';
 import { listProcesses } from '../runtimes/process/state.js';
 import { stopProcess } from '../runtimes/process/stop.js';
+import type { ProcessState } from '../runtimes/types.js';
 import { usageError } from '../errors.js';
 import type { OnEvent, RunResult } from '../playbook/events.js';
 import type { StackContext } from '../workspace/context.js';
@@ -47,9 +48,8 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   const workspace = findWorkspace(options.folder);
   await prepareWorkspace(workspace);
   return withLock(workspace, 'up', async () => {
-    const own = new Set((await listProcesses(workspace)).flatMap((process) => process.pids));
-    const isOurs = (port: number): boolean => own.has(holderOf(port)?.pid ?? -1);
-    const { stack, moved } = await openSession({ ...options, allocate: { isOurs } });
+    const running = await listProcesses(workspace);
+    const { stack, moved } = await openSession({ ...options, allocate: { isOurs: await ownPorts(workspace) } });
     for (const { name, from, to, holder } of moved)
       options.note(`Port ${from} (${name}) is taken${holder === undefined ? '' : ` by ${holder}`}; ${to} is used instead`);
     await writeKept(workspace, {
@@ -59,7 +59,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
       catalog: stack.catalog,
       ports: stack.ports,
     });
-    await stopUnwanted(stack, options.signal);
+    await stopUnwanted(stack, running, options.signal);
     const run = await runStack({ ...options, stack, definition }, 'apply');
     if (run.failed === 0) await options.afterwards?.(stack);
     return { stack, run };
@@ -95,9 +95,8 @@ async function agree(session: Session, { consent, note }: UpOptions): Promise<vo
 }
 
 /** Servers that an earlier choice started, such as the other catalog, would hold the ports of this one. */
-async function stopUnwanted(stack: StackContext, signal: AbortSignal): Promise<void> {
+async function stopUnwanted(stack: StackContext, running: ProcessState[], signal: AbortSignal): Promise<void> {
   const wanted = new Set(componentsOf(stack).map(({ name }) => name));
-  const running = await listProcesses(stack.workspace);
   await Promise.all(
     running.filter(({ component }) => !wanted.has(component)).map(({ name }) => stopProcess(stack.workspace, name, signal)),
   );

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { lackingError } from '../../errors.js';
 import type { StackContext } from '../../workspace/context.js';
-import { dataDir } from '../component.js';
+import { dataDir, type Owner } from '../component.js';
 
 export interface User {
   uid: number;
@@ -49,7 +49,7 @@ export function canReach(path: string, user: User): boolean {
 const ROOT_HOME = '/var/lib/forge';
 
 /** The folder of this workspace outside of it, which only a root's forge has; nothing else is ever kept in it. */
-export const outsideHome = (context: StackContext): string[] => (process.getuid?.() === 0 ? [join(ROOT_HOME, context.workspace.id)] : []);
+export const outsideHome = (context: Owner): string[] => (process.getuid?.() === 0 ? [join(ROOT_HOME, context.workspace.id)] : []);
 
 /**
  * Where PostgreSQL runs. The workspace is closed to other users, so when forge is root the data (and the programs, when
