@@ -6,7 +6,8 @@ import { stackCatalog, tableFacts } from '../clients/iceberg.js';
 import { quoteIdentifier, withPostgres } from '../clients/postgresql.js';
 import { sqlGateway } from '../components/flink/gateway.js';
 import {
-  endJobs,
+  cancelJob,
+  endJob,
   findJob,
   identityOf,
   startingPoint,
@@ -16,7 +17,7 @@ import {
   type WantedJob,
 } from '../engines/flink/job.js';
 import { stateFolder, type SavedState } from '../engines/flink/checkpoints.js';
-import { ForgeError, usageError } from '../errors.js';
+import { ForgeError, serverError, usageError } from '../errors.js';
 import { waitUntil } from '../clients/wait.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
 
@@ -58,20 +59,30 @@ export const flinkJob = defineModule<Args>({
     if (wanted === undefined) throw missingScript(args.sql);
     const gateway = sqlGateway(stack);
     try {
-      const finding = await findJob(flink, wanted);
+      let finding = await findJob(flink, wanted);
+      let before = '';
+      if (finding.state === 'several') {
+        for (const job of finding.surplus) await cancelJob(flink, job, signal);
+        before = `${finding.why}; one was kept`;
+        finding = await findJob(flink, wanted);
+        if (finding.state === 'running') return before;
+        before += '; ';
+      }
       if (finding.state === 'running') return 'the SQL gateway that an interrupted run left was stopped';
       if (finding.state === 'settling') {
         context.waitingFor(`${finding.why}, to run again`);
         await waitUntilRunning(args, context);
-        return `${finding.why}; it runs again`;
+        return `${before}${finding.why}; it runs again`;
       }
       const gatewayUp = gateway.start(signal, context.waitingFor);
       // An early failure of the gateway must not become an unhandled rejection while the old job is being stopped.
       gatewayUp.catch(() => undefined);
       const stateRoot = path.join(stack.workspace.data, 'flink', 'jobs', args.name);
+      if (finding.state === 'several')
+        throw serverError({ code: 'JOBS_APPEAR', message: `${finding.why}, again`, hint: 'Something else submits them: end that first' });
       if (finding.state === 'different') {
         context.progress('stopping the job with a savepoint');
-        await endJobs(flink, finding.jobs, await stateFolder(stateRoot, finding.was), signal);
+        await endJob(flink, finding.job, await stateFolder(stateRoot, finding.was), signal);
       }
       const start = await startingPoint(stateRoot, identityOf(wanted));
       context.waitingFor('the SQL gateway');
@@ -89,7 +100,7 @@ export const flinkJob = defineModule<Args>({
           progress: context.progress,
         });
       };
-      return `${finding.why}; submitted, ${await submitFrom(start, submit)}`;
+      return `${before}${finding.why}; submitted, ${await submitFrom(start, submit)}`;
     } finally {
       await gateway.stop();
     }
@@ -117,6 +128,8 @@ function observationOf(finding: JobFinding): Observation {
       return { state: 'missing', message: finding.why };
     case 'settling':
       return drift('status', finding.job.status, 'RUNNING', finding.why);
+    case 'several':
+      return drift('jobs', String(finding.surplus.length + 1), '1', finding.why);
     case 'different':
       return drift(finding.field, finding.is, finding.should, finding.why);
   }
@@ -150,7 +163,7 @@ async function submitFrom(start: StartingPoint, submit: (from?: SavedState) => P
   } catch (error) {
     if (!(error instanceof ForgeError) || error.code !== 'JOB_NOT_RESTORED') throw error;
     await submit();
-    return `its saved state does not fit the new SQL, so the topic is read again from its start (closed windows are written a second time)`;
+    return `its saved state does not fit the new SQL, so the topic is read again from its start: the views are counted anew, the tables get rows of earlier events a second time`;
   }
 }
 

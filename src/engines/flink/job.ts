@@ -1,4 +1,4 @@
-import { serverError } from '../../errors.js';
+import { serverError, type ForgeError } from '../../errors.js';
 import { flinkClient, hasEnded, runSql, type FlinkClient, type FlinkJob } from '../../clients/flink.js';
 import { waitUntil } from '../../clients/wait.js';
 import { hashOf, newestState, stateFolder, type JobIdentity, type SavedState } from './checkpoints.js';
@@ -6,6 +6,8 @@ import { splitStatements } from './statements.js';
 
 const SQL_HASH = 'forge.sql-hash';
 const TABLE = 'forge.table.';
+/** For a job that somebody else submitted. */
+const NO_HASH = 'none';
 
 /** A streaming job as it should be. */
 export interface WantedJob {
@@ -21,8 +23,10 @@ export type JobFinding =
   | { state: 'absent'; why: string }
   /** It runs, or tries to, and nothing but time is needed. */
   | { state: 'settling'; job: FlinkJob; why: string }
+  /** More than one runs: `keep` is the one whose state counts. */
+  | { state: 'several'; keep: FlinkJob; surplus: FlinkJob[]; why: string }
   /** What runs is not what is wanted. */
-  | { state: 'different'; jobs: FlinkJob[]; was: JobIdentity; field: string; is: string; should: string; why: string };
+  | { state: 'different'; job: FlinkJob; was: JobIdentity; field: string; is: string; should: string; why: string };
 
 export const identityOf = (wanted: WantedJob): JobIdentity => ({ sqlHash: hashOf(wanted.sql), tables: wanted.tables });
 
@@ -30,7 +34,7 @@ export const identityOf = (wanted: WantedJob): JobIdentity => ({ sqlHash: hashOf
 function identityFrom(parameters: Record<string, string>): JobIdentity {
   const tables = Object.entries(parameters).filter(([key]) => key.startsWith(TABLE));
   return {
-    sqlHash: parameters[SQL_HASH] ?? 'none',
+    sqlHash: parameters[SQL_HASH] ?? NO_HASH,
     tables: Object.fromEntries(tables.map(([key, uuid]) => [key.slice(TABLE.length), uuid])),
   };
 }
@@ -45,17 +49,17 @@ export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<Jo
     const cause = failed === undefined ? undefined : await flink.lastFailure(failed.id);
     return { state: 'absent', why: cause === undefined ? `no job ${wanted.name} is running` : `job ${wanted.name} had failed: ${cause}` };
   }
+  if (active.length > 1) return several(flink, wanted, active);
   const was = identityFrom(await flink.parameters(job.id));
   const different = (field: string, is: string, should: string, why: string): JobFinding => ({
     state: 'different',
-    jobs: active,
+    job,
     was,
     field,
     is,
     should,
     why,
   });
-  if (active.length > 1) return different('jobs', String(active.length), '1', `${active.length} jobs named ${wanted.name} were running`);
   const identity = identityOf(wanted);
   if (was.sqlHash !== identity.sqlHash) return different('sql', was.sqlHash, identity.sqlHash, `the SQL of job ${wanted.name} changed`);
   for (const [name, uuid] of Object.entries(identity.tables)) {
@@ -64,6 +68,20 @@ export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<Jo
   if (job.allTasksRunning) return { state: 'running', job };
   const cause = await flink.lastFailure(job.id);
   return { state: 'settling', job, why: `job ${wanted.name} was ${job.status.toLowerCase()}${cause === undefined ? '' : `: ${cause}`}` };
+}
+
+/** The wanted one stays, the longest-running where there are more; else one that forge submitted, whose state can be found. */
+async function several(flink: FlinkClient, wanted: WantedJob, active: FlinkJob[]): Promise<JobFinding> {
+  const { sqlHash } = identityOf(wanted);
+  const known = await Promise.all(
+    active.map(async (job) => {
+      const identity = identityFrom(await flink.parameters(job.id));
+      return { job, rank: identity.sqlHash === sqlHash ? 0 : identity.sqlHash === NO_HASH ? 2 : 1 };
+    }),
+  );
+  known.sort((a, b) => a.rank - b.rank || a.job.startedAt - b.job.startedAt);
+  const [keep, ...surplus] = known.map(({ job }) => job);
+  return { state: 'several', keep: keep!, surplus, why: `${active.length} jobs named ${wanted.name} were running` };
 }
 
 /** From where a job starts, and what to tell about it. */
@@ -88,19 +106,28 @@ export async function startingPoint(root: string, identity: JobIdentity): Promis
   return { from: saved, note: replaced.length === 0 ? note : `${note}; ${replaced.join(', ')} hold rows from now on` };
 }
 
-/** Ends jobs and keeps their state: with a savepoint where Flink can take one, else by cancelling (its checkpoints stay). */
-export async function endJobs(flink: FlinkClient, jobs: FlinkJob[], savepoints: string, signal: AbortSignal): Promise<void> {
-  for (const job of jobs) {
-    try {
-      if (job.allTasksRunning) await flink.stopWithSavepoint(job.id, `file://${savepoints}`);
-      else await flink.cancel(job.id);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (await stillActive(flink, job.id)) await flink.cancel(job.id);
-      else if (!isFlinkRefusal(error)) throw error;
-    }
-    await waitUntil(async () => !(await stillActive(flink, job.id)), { signal, what: `job ${job.name} to end` });
+/** Ends a job and keeps its state: with a savepoint where Flink can take one, else by cancelling (its checkpoints stay). */
+export async function endJob(flink: FlinkClient, job: FlinkJob, savepoints: string, signal: AbortSignal): Promise<void> {
+  try {
+    if (!job.allTasksRunning) return await cancelJob(flink, job, signal);
+    await flink.stopWithSavepoint(job.id, `file://${savepoints}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (await stillActive(flink, job.id)) return cancelJob(flink, job, signal);
+    if (!isFlinkRefusal(error)) throw error;
   }
+  await waitUntil(async () => !(await stillActive(flink, job.id)), { signal, what: `job ${job.name} to end` });
+}
+
+/** Ends a job at once; its checkpoints stay. */
+export async function cancelJob(flink: FlinkClient, job: FlinkJob, signal: AbortSignal): Promise<void> {
+  try {
+    await flink.cancel(job.id);
+  } catch (error) {
+    // It may have ended meanwhile.
+    if (signal.aborted || !isFlinkRefusal(error) || (await stillActive(flink, job.id))) throw error;
+  }
+  await waitUntil(async () => !(await stillActive(flink, job.id)), { signal, what: `job ${job.name} to end` });
 }
 
 const stillActive = async (flink: FlinkClient, id: string): Promise<boolean> =>
@@ -157,16 +184,28 @@ export async function submitJob(options: Submission): Promise<FlinkJob> {
   return waitUntil(
     async () => {
       const job = (await flink.jobs()).find((it) => it.id === id);
-      if (job !== undefined && hasEnded(job)) {
-        const cause = (await flink.lastFailure(id)) ?? job.status;
-        throw serverError({
-          code: options.from === undefined ? 'JOB_FAILED' : 'JOB_NOT_RESTORED',
-          message: `Job ${wanted.name} did not start${options.from === undefined ? '' : ' from its saved state'}: ${cause}`,
-          hint: 'See `forge logs flink`',
-        });
+      if (job === undefined) return undefined;
+      if (job.allTasksRunning) return job;
+      const cause = await flink.lastFailure(id);
+      if (hasEnded(job)) throw notStarted(wanted, options.from, cause ?? job.status);
+      if (options.from !== undefined && cause !== undefined && DOES_NOT_FIT.test(cause)) {
+        // Flink would try again for ever.
+        await cancelJob(flink, job, signal);
+        throw notStarted(wanted, options.from, cause);
       }
-      return job?.allTasksRunning === true ? job : undefined;
+      return undefined;
     },
     { signal, what: `job ${wanted.name} to run` },
   );
 }
+
+/** What tasks say when they cannot read the state that they were given. */
+const DOES_NOT_FIT =
+  /StateMigrationException|serializer .*must not be incompatible|InvalidClassException|Unexpected (key|state)-?(group|serializer)/i;
+
+const notStarted = (wanted: WantedJob, from: SavedState | undefined, cause: string): ForgeError =>
+  serverError({
+    code: from === undefined ? 'JOB_FAILED' : 'JOB_NOT_RESTORED',
+    message: `Job ${wanted.name} did not start${from === undefined ? '' : ' from its saved state'}: ${cause}`,
+    hint: 'See `forge logs flink`',
+  });
