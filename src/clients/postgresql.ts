@@ -97,7 +97,7 @@ export async function withPostgres<T>(
     password: target.password.reveal(),
     database: target.database,
     application_name: 'forge',
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
   });
   // An idle connection that breaks must not end forge; the next query says it.
   client.on('error', () => {});
