@@ -11,10 +11,10 @@ export interface ConfigKey {
   type: string;
 }
 
+let keys: ConfigKey[] | undefined;
+
 /** Every setting, in the schema's order. */
-export function configKeys(): ConfigKey[] {
-  return leaves(configJsonSchema(), []);
-}
+export const configKeys = (): ConfigKey[] => (keys ??= leaves(configJsonSchema(), []));
 
 function leaves(schema: JsonSchema, path: string[]): ConfigKey[] {
   if (schema.properties !== undefined)

@@ -10,6 +10,7 @@ import type { OnEvent, RunResult } from '../playbook/events.js';
 import type { StackContext } from '../workspace/context.js';
 import { writeKept } from '../workspace/kept.js';
 import { acquireLock, type Lock } from '../workspace/lock.js';
+import { refuseTakenOrders } from '../workspace/ports.js';
 import { findWorkspace, prepareWorkspace, type Workspace } from '../workspace/workspace.js';
 import { loadDefinition, runStack } from './graph.js';
 import { openSession, type Session, type SessionOptions } from './session.js';
@@ -21,8 +22,6 @@ export interface UpOptions extends Omit<SessionOptions, 'allocate'> {
   note: (text: string) => void;
   /** Asked when the stack that is here would be changed into another one; false leaves it as it is. */
   consent: (question: string) => Promise<boolean>;
-  /** Called while the lock is still held, after a run without failures. */
-  afterwards?: (stack: StackContext) => Promise<void>;
 }
 
 export interface UpOutcome {
@@ -39,7 +38,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
     return { stack: session.stack, run: await runStack({ ...options, stack: session.stack, definition }, 'check') };
   }
   // All that can be wrong with settings and machine is said before anything is written.
-  const preview = await openSession(options);
+  const preview = await openSession({ ...options, download: true });
   const definition = await loadDefinition(options.packageRoot, preview.stack.stack);
   if (preview.stack.catalog === 'polaris') await requirePolaris(preview.stack);
   await requireToolchain(preview.stack);
@@ -49,7 +48,9 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   await prepareWorkspace(workspace);
   return withLock(workspace, 'up', async () => {
     const running = await listProcesses(workspace);
-    const { stack, moved } = await openSession({ ...options, allocate: { isOurs: await ownPorts(workspace) } });
+    // The catalog was settled above: it is not looked for, nor downloaded, twice.
+    const flags = { ...options.flags, catalog: preview.stack.catalog };
+    const { stack, moved } = await openSession({ ...options, flags, allocate: { isOurs: await ownPorts(workspace) } });
     for (const { name, from, to, holder } of moved)
       options.note(`Port ${from} (${name}) is taken${holder === undefined ? '' : ` by ${holder}`}; ${to} is used instead`);
     await writeKept(workspace, {
@@ -61,7 +62,6 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
     });
     await stopUnwanted(stack, running, options.signal);
     const run = await runStack({ ...options, stack, definition }, 'apply');
-    if (run.failed === 0) await options.afterwards?.(stack);
     return { stack, run };
   });
 }

@@ -37,7 +37,8 @@ export interface ProcessState {
   pid?: number;
   /** Process and its descendants. */
   pids: number[];
-  residentBytes: number;
+  /** Only where it was asked for: it is slow to add up. */
+  residentBytes?: number;
   startedAt?: string;
   fingerprint?: string;
   reason?: string;

@@ -8,10 +8,13 @@ export interface PortHolder {
   command: string;
 }
 
-/** The process that listens on a TCP port of this machine; undefined when there is none or it cannot be seen. */
-export function holderOf(port: number): PortHolder | undefined {
+/**
+ * The process that listens on a TCP port of this machine; undefined when there is none or it cannot be seen. `likely` are
+ * looked at first: to go through the open files of all processes takes long.
+ */
+export function holderOf(port: number, likely: Iterable<number> = []): PortHolder | undefined {
   try {
-    return process.platform === 'linux' ? linuxHolder(port) : lsofHolder(port);
+    return process.platform === 'linux' ? linuxHolder(port, [...likely].map(String)) : lsofHolder(port);
   } catch {
     return undefined;
   }
@@ -20,7 +23,7 @@ export function holderOf(port: number): PortHolder | undefined {
 const LISTEN = '0A';
 
 /** /proc/net/tcp gives the socket's inode, /proc/PID/fd who has it (proc(5)). */
-function linuxHolder(port: number): PortHolder | undefined {
+function linuxHolder(port: number, likely: string[]): PortHolder | undefined {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   const inodes = new Set<string>();
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
@@ -30,13 +33,10 @@ function linuxHolder(port: number): PortHolder | undefined {
     }
   }
   if (inodes.size === 0) return undefined;
-  for (const pid of readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))) {
-    if (descriptorsOf(pid).some((target) => inodes.has(target))) {
-      const command = readIfThere(`/proc/${pid}/cmdline`).split('\0').join(' ').trim();
-      return { pid: Number(pid), command: shortened(command) };
-    }
-  }
-  return undefined;
+  const holds = (pid: string): boolean => descriptorsOf(pid).some((target) => inodes.has(target));
+  const pid = likely.find(holds) ?? readdirSync('/proc').find((name) => /^[0-9]+$/.test(name) && holds(name));
+  if (pid === undefined) return undefined;
+  return { pid: Number(pid), command: shortened(readIfThere(`/proc/${pid}/cmdline`).split('\0').join(' ').trim()) };
 }
 
 function descriptorsOf(pid: string): string[] {

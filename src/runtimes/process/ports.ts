@@ -2,7 +2,7 @@ import { lackingError, type ForgeError } from '../../errors.js';
 import { holderOf, type PortHolder } from '../../workspace/port-holder.js';
 import type { Workspace } from '../../workspace/workspace.js';
 import type { ProcessSpec } from '../types.js';
-import { ownProcesses } from './state.js';
+import { ownProcesses, processState } from './state.js';
 
 const BIND_ERROR = /address already in use|BindException|EADDRINUSE|Errno 98|Errno 48|could not bind/i;
 
@@ -14,11 +14,10 @@ interface Stranger {
 
 /** Who holds one of a server's ports without belonging to it. */
 async function strangerOn(spec: ProcessSpec, ports: Record<string, number>, workspace: Workspace): Promise<Stranger | undefined> {
-  const own = await ownProcesses(workspace);
-  const pids = new Set(own.filter((process) => process.name === spec.name).flatMap((process) => process.tree.map((entry) => entry.pid)));
+  const pids = new Set((await processState(workspace, spec.name)).pids);
   for (const name of spec.ports) {
     const port = ports[name];
-    const holder = port === undefined ? undefined : holderOf(port);
+    const holder = port === undefined ? undefined : holderOf(port, pids);
     if (port !== undefined && holder !== undefined && !pids.has(holder.pid)) return { name, port, holder };
   }
   return undefined;
@@ -63,5 +62,5 @@ export async function portTakenBy(
 /** Tells of a port whether one of this workspace's own servers listens on it, as things are now. */
 export async function ownPorts(workspace: Workspace): Promise<(port: number) => boolean> {
   const pids = new Set((await ownProcesses(workspace)).flatMap((process) => process.tree.map((entry) => entry.pid)));
-  return (port) => pids.has(holderOf(port)?.pid ?? -1);
+  return (port) => pids.has(holderOf(port, pids)?.pid ?? -1);
 }

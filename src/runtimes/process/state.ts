@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Workspace } from '../../workspace/workspace.js';
 import type { ProcessSpec, ProcessState } from '../types.js';
-import { isAlive, markedProcesses, processTable, residentBytes, treeOf, type ProcessEntry } from './identify.js';
+import { isAlive, markedProcesses, processTable, residentBytes, treeOf, type ProcessEntry, type ProcessTable } from './identify.js';
 import { lastLogLines } from './logs.js';
 
 /** What .forge/run/NAME.json says; a process writes it about itself before it becomes the server. */
@@ -67,23 +67,25 @@ function readRecords(workspace: Workspace): { records: RunRecord[]; names: strin
   return { records: records.filter((record) => !isCopied(record, folder)), names: files.map((file) => file.slice(0, -'.json'.length)) };
 }
 
+/** The living process that a run file names: found without reading the environment of every process of the machine. */
+export async function recordedProcess(workspace: Workspace, name: string): Promise<OwnProcess | undefined> {
+  const record = readRecord(runFile(workspace, name));
+  if (record === undefined || record.name !== name || isCopied(record, runFolder(workspace))) return undefined;
+  return recordedIn(await processTable(), record);
+}
+
+function recordedIn(table: ProcessTable, record: RunRecord): OwnProcess | undefined {
+  const entry = table.get(record.pid);
+  if (entry === undefined || entry.started !== record.started) return undefined;
+  const { name, component, fingerprint } = record;
+  return { ...entry, name, component, fingerprint, record, tree: treeOf(table, entry.pid) };
+}
+
 /** Every living process of this workspace: those of the run files, and strays that only their marks tell of. */
 export async function ownProcesses(workspace: Workspace): Promise<OwnProcess[]> {
   const table = await processTable();
   const { records } = readRecords(workspace);
-  const own: OwnProcess[] = [];
-  for (const record of records) {
-    const entry = table.get(record.pid);
-    if (entry === undefined || entry.started !== record.started) continue;
-    own.push({
-      ...entry,
-      name: record.name,
-      component: record.component,
-      fingerprint: record.fingerprint,
-      record,
-      tree: treeOf(table, entry.pid),
-    });
-  }
+  const own = records.map((record) => recordedIn(table, record)).filter((process) => process !== undefined);
   const folder = runFolder(workspace);
   const strays = (await markedProcesses(table)).filter((entry) => entry.mark.run === folder);
   const strayPids = new Set(strays.map((entry) => entry.pid));
@@ -104,13 +106,13 @@ export async function ownProcesses(workspace: Workspace): Promise<OwnProcess[]> 
   return own;
 }
 
-async function describe(process: OwnProcess): Promise<ProcessState> {
+async function describe(process: OwnProcess, memory: boolean): Promise<ProcessState> {
   const pids = process.tree.map((entry) => entry.pid);
   const base = { name: process.name, component: process.component, pid: process.pid, pids, fingerprint: process.fingerprint };
   return {
     ...base,
     state: 'running',
-    residentBytes: await residentBytes(pids),
+    ...(memory ? { residentBytes: await residentBytes(pids) } : {}),
     ...(process.record === undefined
       ? { reason: 'was started by a run of forge that was killed' }
       : { startedAt: process.record.startedAt }),
@@ -125,9 +127,9 @@ async function lastWords(workspace: Workspace, name: string, from: number): Prom
 }
 
 /** Every process that this workspace has or had: `running`, or `dead` when its run file is there and it is not. */
-export async function listProcesses(workspace: Workspace): Promise<ProcessState[]> {
+export async function listProcesses(workspace: Workspace, { memory = false } = {}): Promise<ProcessState[]> {
   const own = await ownProcesses(workspace);
-  const states = await Promise.all(own.map(describe));
+  const states = await Promise.all(own.map((process) => describe(process, memory)));
   const { records, names } = readRecords(workspace);
   for (const name of names) {
     if (states.some((state) => state.name === name)) continue;
@@ -139,7 +141,6 @@ export async function listProcesses(workspace: Workspace): Promise<ProcessState[
       component: record?.component ?? name,
       state: 'dead',
       pids: [],
-      residentBytes: 0,
       reason: last === undefined ? 'died' : `died: ${last}`,
       ...(record === undefined ? {} : { fingerprint: record.fingerprint, startedAt: record.startedAt }),
     });
@@ -149,10 +150,12 @@ export async function listProcesses(workspace: Workspace): Promise<ProcessState[
 
 /** The state of one process by its name. */
 export async function processState(workspace: Workspace, name: string): Promise<ProcessState> {
+  const recorded = await recordedProcess(workspace, name);
+  if (recorded !== undefined) return describe(recorded, false);
   const states = (await listProcesses(workspace)).filter((state) => state.name === name);
   return (
     states.find((state) => state.state === 'running') ??
-    states[0] ?? { name, component: name, state: 'stopped', pids: [], residentBytes: 0, reason: 'was not running' }
+    states[0] ?? { name, component: name, state: 'stopped', pids: [], reason: 'was not running' }
   );
 }
 

@@ -91,16 +91,25 @@ const platform = (): string => `${process.platform}-${process.arch}`;
 
 /** Reads forge's packages.yaml; a mistake in it is a defect of forge. */
 export async function loadPackages(packageRoot: string): Promise<Packages> {
-  const { parse } = await import('yaml');
   const name = path.join(packageRoot, 'packages.yaml');
-  const parsed = file.safeParse(parse(await readFile(name, 'utf8')));
-  if (!parsed.success)
-    throw new ForgeError({ code: 'PACKAGES_INVALID', message: `${name}: ${z.prettifyError(parsed.error)}`, exitCode: ExitCode.defect });
-  const { sets, java, mavenDependencyPlugin } = parsed.data;
+  const { sets, java, mavenDependencyPlugin } = await parsePackages(name, await readFile(name, 'utf8'));
   const list = await Promise.all(
     Object.entries(sets).map(([set, definition]) => identify(set, definition, packageRoot, mavenDependencyPlugin)),
   );
   return { java, mavenDependencyPlugin, sets: new Map(list.map((set) => [set.name, set])) };
+}
+
+let last: { text: string; file: PackagesFile } | undefined;
+
+/** Every task about packages asks for the same file. */
+async function parsePackages(name: string, text: string): Promise<PackagesFile> {
+  if (last?.text === text) return last.file;
+  const { parse } = await import('yaml');
+  const parsed = file.safeParse(parse(text));
+  if (!parsed.success)
+    throw new ForgeError({ code: 'PACKAGES_INVALID', message: `${name}: ${z.prettifyError(parsed.error)}`, exitCode: ExitCode.defect });
+  last = { text, file: parsed.data };
+  return parsed.data;
 }
 
 async function identify(name: string, definition: SetDefinition, packageRoot: string, plugin: string): Promise<PackageSet> {
