@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { findPolaris, type PolarisSearch } from '../components/polaris/distribution.js';
+import { findPolaris, installedPolaris, type PolarisSearch } from '../components/polaris/distribution.js';
 import type { CatalogName } from '../workspace/context.js';
 import { openStack, type OpenedStack } from '../workspace/open.js';
 
@@ -12,6 +12,8 @@ export interface SessionOptions {
   flags?: { stack?: string | undefined; runtime?: string | undefined; engine?: string | undefined; catalog?: string | undefined };
   /** Choose free ports; under the lock only. */
   allocate?: { isOurs: (port: number) => boolean };
+  /** Whether `catalog: auto` may download Polaris: only `up` may. */
+  download?: boolean;
   signal?: AbortSignal;
   note?: (text: string) => void;
 }
@@ -27,16 +29,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     cacheDir: options.cacheDir,
     packageRoot: options.packageRoot,
     allocate: options.allocate,
-    resolveCatalog: (config) =>
-      resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options.note ?? (() => undefined)),
+    resolveCatalog: (config) => resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options),
   });
 }
 
-/** `auto`: Polaris where its distribution can be had, else the Iceberg REST catalog, and forge says so. */
-async function resolveCatalog(search: PolarisSearch, note: (text: string) => void): Promise<CatalogName> {
+/** `auto`: Polaris where its distribution can be had, else the Iceberg REST catalog; `up` says so. */
+async function resolveCatalog(search: PolarisSearch, { download = false, note }: SessionOptions): Promise<CatalogName> {
+  if (!download) return installedPolaris(search) === undefined ? 'iceberg-rest' : 'polaris';
   const found = await findPolaris(search);
   if (!('unavailable' in found)) return 'polaris';
-  note(`Catalog: Apache Iceberg's REST catalog, since Polaris cannot be had (${found.unavailable})`);
+  note?.(`Catalog: Apache Iceberg's REST catalog, since Polaris cannot be had (${found.unavailable})`);
   return 'iceberg-rest';
 }
 
