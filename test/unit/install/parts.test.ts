@@ -76,6 +76,10 @@ describe('output of the package managers', () => {
     expect(errorLines('[INFO] a\n[ERROR] broken\n[ERROR] \n[ERROR] broken\n[ERROR] [Help 1] http://x\n[ERROR] Re-run Maven using -X')).toBe(
       '[ERROR] broken',
     );
+    expect(errorLines('[ERROR] Unknown host example.org -> [Help 1]\n[ERROR] [Help 1] http://x')).toBe('[ERROR] Unknown host example.org');
+    expect(errorLines(`npm error code ECONNREFUSED\n${'npm error detail\n'.repeat(9)}`)).toBe(
+      'npm error code ECONNREFUSED\nnpm error detail',
+    );
     expect(errorLines('no such host\n\nbye\n')).toBe('no such host\nbye');
   });
 });

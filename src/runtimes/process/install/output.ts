@@ -20,18 +20,19 @@ export function pipBytes(line: string): number {
 }
 
 /** The lines that tell what went wrong, without progress, advice and the headings of a build. */
-export function errorLines(output: string, most = 8): string {
-  const lines = output.split('\n').map((line) => line.trimEnd());
-  const marked = lines.filter((line) => /^\s*(\[?(ERROR|FATAL)\]?|error|npm error|npm ERR!|×|fatal)[\s:]/i.test(line));
-  const useful = (marked.length > 0 ? marked : lines).filter((line) => line.trim() !== '' && !IDLE.test(line));
-  return [...new Set(useful)]
-    .slice(-most)
-    .map((line) => (line.length > 600 ? `${line.slice(0, 599)}…` : line))
-    .join('\n');
+export function errorLines(output: string, most = 6): string {
+  const lines = output.split('\n').map((line) => line.replace(/ -> \[Help \d\]$/, '').trimEnd());
+  const useful = lines.filter((line) => line.trim() !== '' && !ADVICE.test(line));
+  const marked = useful.filter((line) => MARKED.test(line));
+  const chosen = [...new Set(marked.length > 0 ? marked : useful)];
+  // npm begins with what matters and ends with details; the others build up to it.
+  const few = chosen[0]?.startsWith('npm') === true ? chosen.slice(0, most) : chosen.slice(-most);
+  return few.map((line) => (line.length > 600 ? `${line.slice(0, 599)}…` : line)).join('\n');
 }
 
-const IDLE =
-  /^\[ERROR\]\s*$|\[Help \d\]|Re-run Maven|To see the full stack trace|For more information about the errors|A complete log of this run/;
+const MARKED = /^\s*(\[?(ERROR|FATAL)\]?|npm error|npm ERR!|×|WARNING: Retrying)[\s:]/i;
+const ADVICE =
+  /^\[ERROR\]\s*(\[Help \d\].*)?$|Re-run Maven|To see the full stack trace|For more information about the errors|A complete log of this run/;
 
 /** Whether the output says that the disk is full. */
 export const saysDiskFull = (output: string): boolean => /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT/i.test(output);
