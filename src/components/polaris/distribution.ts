@@ -61,7 +61,7 @@ export async function findPolaris(search: PolarisSearch): Promise<PolarisFound> 
     await downloadPolaris(version, cached(search), search);
   } catch (error) {
     search.signal?.throwIfAborted();
-    return { unavailable: `Polaris ${version} is not on this machine and could not be downloaded: ${messageOf(error)}` };
+    return { unavailable: `Polaris ${version} is not on this machine and could not be downloaded (${messageOf(error)})` };
   }
   if (!isHome(cached(search))) return { unavailable: `The download of Polaris ${version} holds no bin/server and bin/admin` };
   return { home: cached(search), version };

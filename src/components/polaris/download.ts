@@ -27,17 +27,25 @@ async function findSite(version: string, options: DownloadOptions): Promise<{ ur
   const asked = distributionUrls(version, options.sites).map(async (url) => {
     const answer = await request(`${url}.sha512`, { timeoutMs: CONNECT_MS, ...(options.signal && { signal: options.signal }) });
     const sha512 = /\b[0-9a-f]{128}\b/i.exec(answer.text)?.[0].toLowerCase();
-    if (!answer.ok) throw new Error(`${new URL(url).host} answers ${answer.status}`);
-    if (sha512 === undefined) throw new Error(`${new URL(url).host} gives no checksum`);
+    if (!answer.ok) throw new Error(`answers ${answer.status}`);
+    if (sha512 === undefined) throw new Error('gives no checksum');
     return { url, sha512 };
   });
   const answers = await Promise.allSettled(asked);
   const found = answers.find((answer) => answer.status === 'fulfilled');
   if (found) return found.value;
   options.signal?.throwIfAborted();
-  const why = answers.map((answer) => (answer.status === 'rejected' ? messageOf(answer.reason) : ''));
-  throw lackingError({ code: 'DOWNLOAD_FAILED', message: why.join('; ') });
+  const hosts = distributionUrls(version, options.sites).map((url) => new URL(url).host);
+  const why = answers.map((answer, at) => `${hosts[at] ?? ''}: ${answer.status === 'rejected' ? shortReason(answer.reason) : ''}`);
+  throw lackingError({ code: 'DOWNLOAD_FAILED', message: why.join(', ') });
 }
+
+/** One of several in a line: without the address, which stands before it. */
+const shortReason = (error: unknown): string => {
+  if (/timed out/.test(messageOf(error))) return 'timed out';
+  const { cause } = error as Error;
+  return reasonOf(cause ?? error).replace(/:.*/s, '');
+};
 
 const sizeOf = async (file: string): Promise<number> => (await stat(file).catch(() => undefined))?.size ?? 0;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
