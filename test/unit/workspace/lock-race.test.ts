@@ -1,3 +1,4 @@
+import type * as Fs from 'node:fs';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
@@ -9,7 +10,7 @@ import { scratch } from './folders.js';
 
 const hook = vi.hoisted(() => ({ beforeLink: (_: string): void => undefined }));
 vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>();
+  const fs = await original<typeof Fs>();
   return {
     ...fs,
     linkSync: (from: string, to: string): void => {
