@@ -42,9 +42,10 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   const definition = await loadDefinition(options.packageRoot, preview.stack.stack);
   if (preview.stack.catalog === 'polaris') await requirePolaris(preview.stack);
   await requireToolchain(preview.stack);
+  const workspace = findWorkspace(options.folder);
+  await refuseTakenOrders(preview.orderedPorts, await ownPorts(workspace));
   await agree(preview, options);
 
-  const workspace = findWorkspace(options.folder);
   await prepareWorkspace(workspace);
   return withLock(workspace, 'up', async () => {
     const running = await listProcesses(workspace);

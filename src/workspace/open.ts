@@ -32,6 +32,8 @@ export interface OpenedStack {
   /** False before the first `up` in this workspace. */
   isKnown: boolean;
   moved: Allocation['moved'];
+  /** Ports that the user set. */
+  orderedPorts: Partial<Ports>;
   selectionChanges: SelectionChange[];
 }
 
@@ -75,7 +77,7 @@ export async function openStack(options: OpenOptions): Promise<OpenedStack> {
     kept === undefined
       ? []
       : keys.filter((key) => kept[key] !== selection[key]).map((key) => ({ key, from: kept[key], to: selection[key] }));
-  return { stack, isKnown: kept !== undefined, moved, selectionChanges };
+  return { stack, isKnown: kept !== undefined, moved, orderedPorts, selectionChanges };
 }
 
 /** `auto` takes what the last `up` chose. */

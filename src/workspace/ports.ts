@@ -29,14 +29,7 @@ export interface AllocationRequest {
  * @throws ForgeError PORT_TAKEN (exit 3), PORT_TWICE (exit 2)
  */
 export async function allocatePorts({ ordered, kept, isOurs, claimed = new Map() }: AllocationRequest): Promise<Allocation> {
-  refuseTwins(ordered);
-  const refused: string[] = [];
-  for (const [name, port] of Object.entries(ordered)) {
-    const found = await stateOf(port);
-    if (found !== 'free' && !(found === 'taken' && isOurs(port))) refused.push(refusal(name, port, found));
-  }
-  if (refused.length > 0) throw taken(refused);
-
+  await refuseTakenOrders(ordered, isOurs);
   const wishes = PORT_NAMES.map((name) => ({ name, wish: ordered[name] ?? kept[name] ?? DEFAULT_PORTS[name] }));
   const used = new Set(Object.values(ordered));
   const ports: Partial<Ports> = { ...ordered };
@@ -60,6 +53,20 @@ export async function allocatePorts({ ordered, kept, isOurs, claimed = new Map()
     used.add(port);
   }
   return { ports: ports as Ports, moved };
+}
+
+/**
+ * An ordered port is used or refused. On its own it is asked before anything is written.
+ * @throws ForgeError PORT_TAKEN (exit 3), PORT_TWICE (exit 2)
+ */
+export async function refuseTakenOrders(ordered: AllocationRequest['ordered'], isOurs: AllocationRequest['isOurs']): Promise<void> {
+  refuseTwins(ordered);
+  const refused: string[] = [];
+  for (const [name, port] of Object.entries(ordered)) {
+    const found = await stateOf(port);
+    if (found !== 'free' && !(found === 'taken' && isOurs(port))) refused.push(refusal(name, port, found));
+  }
+  if (refused.length > 0) throw taken(refused);
 }
 
 function refuseTwins(ordered: AllocationRequest['ordered']): void {
