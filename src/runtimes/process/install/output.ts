@@ -27,7 +27,7 @@ export function errorLines(output: string, most = 6): string {
   const chosen = [...new Set(marked.length > 0 ? marked : useful)];
   // npm begins with what matters and ends with details; the others build up to it.
   const few = chosen[0]?.startsWith('npm') === true ? chosen.slice(0, most) : chosen.slice(-most);
-  return few.map((line) => (line.length > 600 ? `${line.slice(0, 599)}…` : line)).join('\n');
+  return few.map((line) => (line.length > 700 ? `${line.slice(0, 250)} … ${line.slice(-400)}` : line)).join('\n');
 }
 
 const MARKED = /^\s*(\[?(ERROR|FATAL)\]?|npm error|npm ERR!|×|WARNING: Retrying)[\s:]/i;
