@@ -1,4 +1,4 @@
-import { serverError, type ForgeError } from '../../errors.js';
+import { ForgeError, serverError } from '../../errors.js';
 import { flinkClient, hasEnded, runSql, type FlinkClient, type FlinkJob } from '../../clients/flink.js';
 import { waitUntil } from '../../clients/wait.js';
 import { hashOf, newestState, stateFolder, type JobIdentity, type SavedState } from './checkpoints.js';
@@ -171,6 +171,11 @@ export async function submitJob(options: Submission): Promise<FlinkJob> {
     properties,
     signal,
     onStatement: (index) => progress(`statement ${index + 1} of ${statements.length}`),
+  }).catch((error: unknown) => {
+    // A job that ends before the gateway has answered is told as a statement that failed.
+    if (options.from !== undefined && error instanceof ForgeError && CANNOT_RESTORE.test(error.message))
+      throw notStarted(wanted, options.from, error.message);
+    throw error;
   });
   const id = results.findLast((result) => result.jobId !== undefined)?.jobId;
   if (id === undefined)
@@ -199,6 +204,8 @@ export async function submitJob(options: Submission): Promise<FlinkJob> {
   );
 }
 
+/** What the JobManager says when it cannot hand saved state to a job. */
+const CANNOT_RESTORE = /Failed to rollback to checkpoint\/savepoint|Cannot map checkpoint\/savepoint state/;
 /** What tasks say when they cannot read the state that they were given. */
 const DOES_NOT_FIT =
   /StateMigrationException|serializer .*must not be incompatible|InvalidClassException|Unexpected (key|state)-?(group|serializer)/i;
