@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { lackingError, type ForgeError } from '../errors.js';
@@ -30,13 +31,27 @@ export async function writeFileAtomic(file: string, data: string | Uint8Array, o
 export async function ensureDir(given: string, mode: number): Promise<void> {
   const folder = path.resolve(given);
   try {
-    const first = await mkdir(folder, { recursive: true, mode });
+    const first = await makeDirs(folder, mode);
     for (let at = folder; first !== undefined && at.length >= first.length; at = path.dirname(at)) await chmod(at, mode);
     if (first !== undefined) return;
     const found = await stat(folder);
     if ((found.mode & 0o7777) !== mode) await chmod(folder, mode);
   } catch (error) {
     throw fileError(folder, error);
+  }
+}
+
+/** Like `mkdir -p`, and gives the first folder that was made. On a read-only file system Node would say ENOENT, which tells nobody why. */
+export async function makeDirs(folder: string, mode?: number): Promise<string | undefined> {
+  try {
+    return await mkdir(folder, { recursive: true, mode });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    let first = folder;
+    while (!existsSync(path.dirname(first))) first = path.dirname(first);
+    await mkdir(first, { mode });
+    await mkdir(folder, { recursive: true, mode });
+    return first;
   }
 }
 

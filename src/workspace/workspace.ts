@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ensureDir, fileError, writeFileAtomic } from './atomic.js';
+import { ensureDir, fileError, makeDirs, writeFileAtomic } from './atomic.js';
 
 /** The paths of one workspace: the folder with `forge.yaml` and the `.forge/` beside it. */
 export interface Workspace {
@@ -56,7 +55,7 @@ const MARKS = ['stack.json', 'credentials', 'generated'];
 
 /** Makes .forge and its folders (0700); git ignores them. */
 export async function prepareWorkspace(workspace: Workspace): Promise<void> {
-  await mkdir(workspace.root, { recursive: true }).catch((error: unknown) => {
+  await makeDirs(workspace.root).catch((error: unknown) => {
     throw fileError(workspace.root, error);
   });
   for (const folder of [workspace.forgeDir, workspace.credentials, workspace.generated, workspace.logs, workspace.run, workspace.data])
