@@ -77,6 +77,11 @@ describe('where a job starts from', () => {
     expect(await startingPoint(root, identity('b'))).toMatchObject({ from: {}, note: 'resumed from a savepoint' });
   });
 
+  it('the savepoint of a job that somebody submitted by hand, so that no row is written twice', async () => {
+    await saved({ sqlHash: 'none', tables: {} }, 'savepoint-1-2', 5);
+    expect(await startingPoint(root, identity('a'))).toMatchObject({ from: {}, note: 'resumed from a savepoint' });
+  });
+
   it('state also when some tables are new, which is said; not when all are', async () => {
     await saved(identity('a'), 'job1/chk-1', 5);
     const some = await startingPoint(root, identity('a', { leaderboard: 'u9', stats: 'u2' }));
