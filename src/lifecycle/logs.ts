@@ -23,6 +23,8 @@ export async function componentLogs(options: LogsOptions): Promise<void> {
   const lines =
     options.lines === undefined ? (since === undefined ? LINES : undefined) : parseWhole('--lines', options.lines, 0, 1_000_000, '100');
   const { stack } = await openSession(options);
+  // Known secrets are masked, and known is what was read.
+  for (const name of stack.credentials.names()) stack.credentials.read(name);
   const components = componentsOf(stack);
   const all = components.flatMap(({ name, processes }) => [
     ...processes.map((process) => ({ name, process })),
