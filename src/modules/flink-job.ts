@@ -137,8 +137,8 @@ function observationOf(finding: JobFinding): Observation {
 
 /** Undefined while the script or a table is not there yet. */
 async function wantedJob(args: Args, { stack, signal }: TaskContext): Promise<WantedJob | undefined> {
-  const sql = await readFile(args.sql, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  const sql = await readFile(args.sql, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   });
   if (sql === undefined) return undefined;

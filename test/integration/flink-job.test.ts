@@ -21,8 +21,8 @@ beforeAll(async () => {
   own = await ownPipeline(world, 'flink_job');
 });
 afterAll(async () => {
-  await own?.close();
-  await world?.close();
+  await own.close();
+  await world.close();
 });
 
 const play = async (count: number): Promise<void> => {

@@ -60,7 +60,7 @@ async function children(folder: string): Promise<string[]> {
 
 async function readIdentity(folder: string): Promise<JobIdentity | undefined> {
   try {
-    const parsed = JSON.parse(await readFile(path.join(folder, IDENTITY), 'utf8')) as Partial<JobIdentity>;
+    const parsed = JSON.parse(await readFile(path.join(folder, IDENTITY), 'utf8')) as { sqlHash?: unknown; tables?: unknown };
     return typeof parsed.sqlHash === 'string' && typeof parsed.tables === 'object' && parsed.tables !== null
       ? (parsed as JobIdentity)
       : undefined;

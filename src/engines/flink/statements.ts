@@ -33,7 +33,7 @@ function skipQuoted(script: string, at: number): number {
   if (two === '--') return end('\n', at);
   // Optimiser hints (/*+ … */) are comments to a splitter too.
   if (two === '/*') return end('*/', at + 2);
-  if (script[at] === "'" || script[at] === '`' || script[at] === '"') return end(script[at]!, at + 1);
+  if (script[at] === "'" || script[at] === '`' || script[at] === '"') return end(script.charAt(at), at + 1);
   return at;
 }
 
@@ -42,7 +42,7 @@ function withoutComments(text: string): string {
   for (let at = 0; at < text.length;) {
     const next = skipQuoted(text, at);
     const isComment = text.startsWith('--', at) || text.startsWith('/*', at);
-    if (next === at) out += text[at++];
+    if (next === at) out += text.charAt(at++);
     else {
       if (!isComment) out += text.slice(at, next);
       at = next;
