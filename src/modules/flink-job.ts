@@ -163,7 +163,10 @@ async function submitFrom(start: StartingPoint, submit: (from?: SavedState) => P
   } catch (error) {
     if (!(error instanceof ForgeError) || error.code !== 'JOB_NOT_RESTORED') throw error;
     await submit();
-    return `its saved state does not fit the new SQL, so the topic is read again from its start: the views are counted anew, the tables get rows of earlier events a second time`;
+    const why = /NoSuchKey|does not exist/.test(error.message)
+      ? 'files that its saved state names are gone'
+      : 'its saved state does not fit the new SQL';
+    return `${why}, so the topic is read again from its start: the views are counted anew, the tables get rows of earlier events a second time`;
   }
 }
 

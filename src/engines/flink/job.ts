@@ -208,9 +208,9 @@ export async function submitJob(options: Submission): Promise<FlinkJob> {
 
 /** What the JobManager says when it cannot hand saved state to a job. */
 const CANNOT_RESTORE = /Failed to rollback to checkpoint\/savepoint|Cannot map checkpoint\/savepoint state/;
-/** What tasks say when they cannot read the state that they were given. */
+/** What tasks say when they cannot read the state that they were given, or the files that it names are gone with a dropped table. */
 const DOES_NOT_FIT =
-  /StateMigrationException|serializer .*must not be incompatible|InvalidClassException|Unexpected (key|state)-?(group|serializer)/i;
+  /NoSuchKeyException|Location does not exist|StateMigrationException|serializer .*must not be incompatible|InvalidClassException|Unexpected (key|state)-?(group|serializer)/i;
 
 const notStarted = (wanted: WantedJob, from: SavedState | undefined, cause: string): ForgeError =>
   serverError({
