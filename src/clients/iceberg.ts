@@ -71,6 +71,10 @@ function errorOf(answer: HttpAnswer): { type: string; message: string } {
   }
 }
 
+/** Connections that the Iceberg REST catalog keeps to its database (its own default). */
+const KEPT_CONNECTIONS = 2;
+const isStaleConnection = (answer: HttpAnswer): boolean => answer.status === 500 && errorOf(answer).type === 'UncheckedSQLException';
+
 /** A client of one Iceberg REST catalog. What is missing is a value; what fails is a ForgeError that names the server. */
 export function icebergCatalog(target: IcebergTarget): IcebergCatalog {
   const host = new URL(target.base).host;
@@ -83,6 +87,8 @@ export function icebergCatalog(target: IcebergTarget): IcebergCatalog {
       if (token !== undefined) headers['authorization'] = `Bearer ${token.reveal()}`;
       const body = json === undefined ? {} : { json };
       const answer = await request(`${target.base}/v1/${path}`, { method, headers, ...body, ...(signal && { signal }), timeoutMs: 20_000 });
+      // After its database was restarted, each connection that the catalog had kept fails one request, and is then made anew.
+      if (method === 'GET' && attempt <= KEPT_CONNECTIONS && isStaleConnection(answer)) continue;
       // A restarted server may not know its own token any more.
       if (answer.status !== 401 || target.token === undefined || attempt > 1) return answer;
       target.token.forget();
