@@ -60,6 +60,10 @@ describe('verify', { timeout: 400_000 }, () => {
     ['no other events come', []],
     ['players play', ['generate', 'events', '--rate', '40', '--duration', '60s']],
   ])('--probe: views and tables hold exactly the marked events, and latency is told, while %s', async (_when, beside) => {
+    // Those of probes before a replay of the topic may be there.
+    const marked = () => rows(env, "SELECT player FROM mv_leaderboard WHERE starts_with(player, 'forge-probe-') ORDER BY player");
+    const env = (await forge<EnvResult>('env')).json;
+    const before = await marked();
     const players = new AbortController();
     const playing =
       beside.length === 0
@@ -77,8 +81,7 @@ describe('verify', { timeout: 400_000 }, () => {
       expect(p50).toBeGreaterThan(0);
       expect(p99).toBeGreaterThanOrEqual(p50);
     }
-    const env = (await forge<EnvResult>('env')).json;
-    expect(await rows(env, "SELECT player FROM mv_leaderboard WHERE starts_with(player, 'forge-probe-')")).toEqual([]);
+    expect(await marked()).toEqual(before);
   });
 
   test('no job', async () => {
