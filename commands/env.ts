@@ -30,7 +30,7 @@ export default class Env extends ForgeCommand<EnvResult> {
     const { stack } = await openSession(this.place(flags.workspace));
     const env = environmentOf(stack);
     this.#text = formatEnvironment(env, flags.shell);
-    return env as EnvResult;
+    return env;
   }
 
   protected override render(): string {

@@ -87,7 +87,9 @@ const status = z.object({
       name: z.string(),
       state: z
         .enum(['running', 'failing', 'degraded', 'dead', 'stopped'])
-        .describe('failing: its processes run and it does not answer; degraded: some of its processes are missing; dead: it ended by itself'),
+        .describe(
+          'failing: its processes run and it does not answer; degraded: some of its processes are missing; dead: it ended by itself',
+        ),
       endpoint: endpoint.nullable(),
       pids: z.array(z.int()).optional().describe('Runtime process'),
       pods: z.array(z.string()).optional().describe('Runtimes on Kubernetes'),

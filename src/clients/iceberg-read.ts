@@ -37,7 +37,11 @@ function currentSnapshot(metadata: ReadableMetadata) {
  * @param fetchObject gives the bytes at an s3:// address
  * @throws ForgeError TABLE_HAS_DELETES, and what `fetchObject` throws
  */
-export async function readRows(metadata: ReadableMetadata, fetchObject: (address: string) => Promise<Uint8Array>, after = 0): Promise<Row[]> {
+export async function readRows(
+  metadata: ReadableMetadata,
+  fetchObject: (address: string) => Promise<Uint8Array>,
+  after = 0,
+): Promise<Row[]> {
   const snapshot = currentSnapshot(metadata);
   if (snapshot === undefined) return [];
   const manifests = (await readAvro(await fetchObject(snapshot['manifest-list']))) as unknown as Manifest[];

@@ -25,10 +25,12 @@ export interface VerifyOptions {
   stack: StackContext;
   pipeline: Pipeline;
   signal: AbortSignal;
-  /** Milliseconds to wait for rows of events that are under way; 20 s when not given. */
+  /** Milliseconds to wait for rows of events that are under way; 30 s when not given. */
   patienceMs?: number;
   /** Also wait until each windowed table holds rows; for that, events have to go on after a window's end. */
   windows?: boolean;
+  /** Rows that a table has to hold at least, by name; 1 when left out. */
+  minimumRows?: Record<string, number>;
 }
 
 /**
@@ -37,14 +39,15 @@ export interface VerifyOptions {
  */
 export async function verifyFlow(options: VerifyOptions): Promise<Proof> {
   const { stack, pipeline, signal } = options;
-  const deadline = Date.now() + (options.patienceMs ?? 20_000);
-  let events: number | null = null;
+  const minimum = (name: string): number => options.minimumRows?.[name] ?? 1;
+  const deadline = Date.now() + (options.patienceMs ?? 30_000);
+  const counted: { events: number | null } = { events: null };
   const topic = await leg(`topic ${pipeline.topic}`, signal, async () => {
-    events = await withKafka(stack.endpoints['kafka']!.url, (kafka) => kafka.count(pipeline.topic), { signal });
-    return `${events} events`;
+    counted.events = await withKafka(stack.endpoints['kafka']!.url, (kafka) => kafka.count(pipeline.topic), { signal });
+    return `${counted.events} events`;
   });
   const job = await leg(`job ${pipeline.job}`, signal, () => jobState(stack, pipeline.job, signal));
-  const expectsRows = topic.ok && job.ok && (events ?? 0) > 0;
+  const expectsRows = topic.ok && job.ok && (counted.events ?? 0) > 0;
   const patient = async <T extends { complete: boolean }>(look: () => Promise<T>): Promise<T> => {
     if (!expectsRows) return look();
     let last: T | undefined;
@@ -74,17 +77,17 @@ export async function verifyFlow(options: VerifyOptions): Promise<Proof> {
     const must = pipeline.tables.filter((table) => options.windows === true || !isWindowed(table)).map(({ name }) => name);
     const seen = await patient(async () => {
       const facts = await readTables(stack, pipeline, signal);
-      return { facts, complete: must.every((name) => facts[name]!.rows > 0) };
+      return { facts, complete: must.every((name) => facts[name]!.rows >= minimum(name)) };
     });
     Object.assign(tables, seen.facts);
     const counts = Object.fromEntries(Object.entries(seen.facts).map(([name, { rows }]) => [name, rows]));
     const empty = emptyOnes(counts);
-    const lacking = empty.filter((name) => must.includes(name));
-    if (expectsRows && lacking.length > 0) throw new Error(`no rows in ${lacking.join(', ')}, though the topic holds events`);
+    const lacking = must.filter((name) => (counts[name] ?? 0) < minimum(name));
+    if (expectsRows && lacking.length > 0) throw new Error(lackingText(lacking, counts, minimum));
     return summary(counts) + (expectsRows && empty.length > 0 ? ' (a window is written once later events close it)' : '');
   });
   const legs = [topic, job, viewLeg, tableLeg];
-  return { healthy: legs.every(({ ok }) => ok), legs, topic: { events }, views, tables };
+  return { healthy: legs.every(({ ok }) => ok), legs, topic: counted, views, tables };
 }
 
 async function leg(name: string, signal: AbortSignal, look: () => Promise<string>): Promise<Leg> {
@@ -124,7 +127,8 @@ async function countViews(stack: StackContext, pipeline: Pipeline, signal: Abort
   return counts;
 }
 
-async function readTables(stack: StackContext, pipeline: Pipeline, signal: AbortSignal) {
+/** Rows, snapshots and last commit of each table, as its metadata tells. */
+export async function readTables(stack: StackContext, pipeline: Pipeline, signal: AbortSignal) {
   const lake = await openLake(stack, signal);
   const facts: Record<string, { rows: number; snapshots: number; lastCommit: string | null }> = {};
   for (const table of pipeline.tables) {
@@ -136,6 +140,12 @@ async function readTables(stack: StackContext, pipeline: Pipeline, signal: Abort
   return facts;
 }
 
+const lackingText = (names: string[], counts: Record<string, number>, minimum: (name: string) => number): string =>
+  names
+    .map((name) =>
+      counts[name] === 0 ? `no rows in ${name}, though the topic holds events` : `${name} holds ${counts[name]} of ${minimum(name)} rows`,
+    )
+    .join('; ');
 const emptyOnes = (counts: Record<string, number>): string[] => Object.keys(counts).filter((name) => counts[name] === 0);
 const summary = (counts: Record<string, number>): string =>
   Object.entries(counts)

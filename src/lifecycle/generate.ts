@@ -32,8 +32,8 @@ export async function generate(options: GenerateOptions): Promise<{ files: strin
     const ofStack = tasks.filter((task) => holds(task.when, stack));
     const secrets = ofStack.filter(({ module }) => module === 'secret');
     const chosen = options.what === 'credentials' ? secrets : [...secrets, ...ofStack.filter(isSql)];
-    const { error } = await runTasks({ stack, tasks: standingAlone(chosen), signal: options.signal });
-    if (error !== undefined) throw error;
+    const { failed, error } = await runTasks({ stack, tasks: standingAlone(chosen), signal: options.signal });
+    if (failed > 0) throw error;
     return { files: chosen.filter((task) => options.what === 'credentials' || isSql(task)).map((task) => fileOf(task, stack)) };
   });
 }

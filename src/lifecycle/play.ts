@@ -4,7 +4,7 @@ import { withViews } from '../doctor/pipeline.js';
 import type { Proof } from '../doctor/verify.js';
 import { generateEvents, type GenerateEventsResult } from '../generator/run.js';
 import type { StackContext } from '../workspace/context.js';
-import { verifyStack } from './verify.js';
+import { runningTotals, verifyStack } from './verify.js';
 
 export interface Played {
   events: GenerateEventsResult;
@@ -13,6 +13,8 @@ export interface Played {
 }
 
 const SHOWN = 10;
+/** A first checkpoint on a slow machine takes its time. */
+const PATIENCE_MS = 90_000;
 
 /** Plays simulated players, waits until their events are in every view and table, and gives the proof and the leaderboard. */
 export async function playAndProve(
@@ -20,6 +22,7 @@ export async function playAndProve(
   options: { seconds: number; signal: AbortSignal; live: (text: string) => void },
 ): Promise<Played> {
   const { signal, live } = options;
+  const before = await runningTotals(stack, signal);
   const events = await generateEvents({
     bootstrapServers: stack.endpoints['kafka']!.url,
     topic: stack.config.topic.name,
@@ -32,7 +35,9 @@ export async function playAndProve(
   signal.throwIfAborted();
   // A game shorter than a window and its watermark closes none: then only the running totals can be waited for.
   const windows = options.seconds >= 20;
-  const verify = await verifyStack(stack, { probe: false, windows, signal, progress: live });
+  const minimumRows = Object.fromEntries(Object.entries(before).map(([name, rows]) => [name, rows + events.acknowledged]));
+  const wait = { windows, minimumRows, patienceMs: PATIENCE_MS };
+  const verify = await verifyStack(stack, { probe: false, wait, signal, progress: live });
   return { events, leaderboard: await leaderboard(stack, signal), verify };
 }
 

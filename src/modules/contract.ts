@@ -47,5 +47,5 @@ export interface TaskModule<Args = unknown> {
 
 /** Keeps the argument type inside a definition and forgets it outside, so that a registry can hold all modules. */
 export function defineModule<Args>(module: TaskModule<Args>): TaskModule {
-  return module as TaskModule;
+  return module;
 }

@@ -23,7 +23,7 @@ export async function sumOfTopic(env: EnvResult): Promise<Record<string, number>
   const sums: Record<string, number> = {};
   await readTopic(env.KAFKA_BOOTSTRAP_SERVERS, 'balloon-game', {
     onMessage: ({ value }) => {
-      const { player, score } = JSON.parse(String(value)) as { player: string; score: number };
+      const { player, score } = JSON.parse(value) as { player: string; score: number };
       if (!player.startsWith('forge-probe-')) sums[player] = (sums[player] ?? 0) + score;
     },
   });
