@@ -1,5 +1,5 @@
 -- Balloon Popper on Flink: Kafka -> five views in PostgreSQL and five Iceberg tables, as one job.
--- Written by forge. To run it by hand: sql-client.sh -f pipeline.sql (it holds secrets: keep it private).
+-- Written by forge; it holds secrets, keep it private. By hand: sql-client.sh gateway --endpoint HOST:PORT -f pipeline.sql
 
 SET 'pipeline.name' = '{{ job }}';
 SET 'parallelism.default' = '1';
