@@ -38,7 +38,7 @@ async function resolveCatalog(search: PolarisSearch, { download = false, note }:
   if (!download) return installedPolaris(search) === undefined ? 'iceberg-rest' : 'polaris';
   const found = await findPolaris(search);
   if (!('unavailable' in found)) return 'polaris';
-  note?.(`Catalog: Apache Iceberg's REST catalog, since ${found.unavailable.split(': ')[0]} (--catalog polaris tells more)`);
+  note?.(`Catalog: Apache Iceberg's REST catalog, since ${found.unavailable.split(' (')[0]} (--catalog polaris tells more)`);
   return 'iceberg-rest';
 }
 
