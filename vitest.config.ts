@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+/** A test that a busy machine delayed is tried once more; the report tells which. */
+const retry = 1;
+
 /** Suites that start servers run after the others, one file at a time. */
-const servers = { fileParallelism: false, disableConsoleIntercept: true, hookTimeout: 600_000 };
+const servers = { retry, fileParallelism: false, disableConsoleIntercept: true, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
@@ -9,6 +12,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          retry,
           include: ['test/unit/**/*.test.ts'],
           testTimeout: 20_000,
           disableConsoleIntercept: true,
