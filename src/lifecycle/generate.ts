@@ -20,14 +20,7 @@ export async function generate(options: GenerateOptions): Promise<{ files: strin
   await prepareWorkspace(workspace);
   return withLock(workspace, `generate ${options.what}`, async () => {
     const { stack, isKnown } = await openSession(options);
-    if (!isKnown)
-      await writeKept(workspace, {
-        stack: stack.stack,
-        runtime: stack.runtime,
-        engine: stack.engine,
-        catalog: stack.catalog,
-        ports: stack.ports,
-      });
+    if (!isKnown) await writeKept(workspace, stack);
     const { tasks } = await loadDefinition(options.packageRoot, stack.stack);
     const ofStack = tasks.filter((task) => holds(task.when, stack));
     const secrets = ofStack.filter(({ module }) => module === 'secret');

@@ -54,13 +54,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
     const { stack, moved } = await openSession({ ...options, flags, allocate: { isOurs: await ownPorts(workspace) } });
     for (const { name, from, to, holder } of moved)
       options.note(`Port ${from} (${name}) is taken${holder === undefined ? '' : ` by ${holder}`}; ${to} is used instead`);
-    await writeKept(workspace, {
-      stack: stack.stack,
-      runtime: stack.runtime,
-      engine: stack.engine,
-      catalog: stack.catalog,
-      ports: stack.ports,
-    });
+    await writeKept(workspace, stack);
     await stopUnwanted(stack, running, options.signal);
     const run = await runStack({ ...options, stack, definition }, 'apply');
     return { stack, run };
