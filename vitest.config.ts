@@ -41,6 +41,17 @@ export default defineConfig({
       },
       {
         test: {
+          // npm run test:k3d: needs Docker and k3d; not a part of `npm test`.
+          ...servers,
+          name: 'kubernetes',
+          include: ['test/kubernetes/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
           ...servers,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],

@@ -10,10 +10,11 @@ import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { flinkClient, runSql } from '../src/clients/flink.js';
-import { componentOf } from '../src/components/index.js';
+import { processPartOf } from '../src/components/index.js';
 import { sqlGatewaySpec } from '../src/components/flink/flink.js';
 import { installedPackages } from '../src/components/packages.js';
 import { splitStatements } from '../src/engines/flink/statements.js';
+import { holds } from '../src/playbook/task.js';
 import { loadDefinition, renderArgs } from '../src/lifecycle/graph.js';
 import { openSession } from '../src/lifecycle/session.js';
 import { modules } from '../src/modules/index.js';
@@ -67,15 +68,15 @@ async function byHand(): Promise<void> {
     while (!(await spec.ready.check(AbortSignal.timeout(3000)).catch(() => false))) await delay(20);
   };
   const server = async (component: string, name = component): Promise<void> => {
-    await componentOf(component).prepare(stack, packages, name, signal);
-    const spec = (await componentOf(component).specs(stack, packages)).find((one) => one.name === name);
+    await processPartOf(component).prepare(stack, packages, name, signal);
+    const spec = (await processPartOf(component).specs(stack, packages)).find((one) => one.name === name);
     if (spec === undefined) throw new Error(`no process ${name}`);
     await launch(spec);
   };
   /** What the playbooks declare with a module, made without looking first. */
   const make = async (module: string): Promise<void> => {
     const kind = modules.get(module)!;
-    const chosen = tasks.filter((task) => task.module === module);
+    const chosen = tasks.filter((task) => task.module === module && holds(task.when, stack));
     await Promise.all(chosen.map((task) => kind.apply(kind.schema.parse(renderArgs(task, stack)), { state: 'missing' }, context)));
   };
 
@@ -103,11 +104,11 @@ const clear = (...folders: string[]): void => {
 try {
   const [hand, up]: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
-    up.push(await timed(() => run('up', '--catalog', 'iceberg-rest', '--json')));
+    up.push(await timed(() => run('up', '--runtime', 'process', '--catalog', 'iceberg-rest', '--json')));
     run('down', '--keep-data', '--yes');
     // PostgreSQL's data may be outside (root): `down` knows where, and the credentials go with it.
     const { stack } = await openSession({ folder: workspace, cacheDir, packageRoot: packageRoot() });
-    for (const folder of ['postgresql'].flatMap((name) => componentOf(name).dataDirs(stack)))
+    for (const folder of ['postgresql'].flatMap((name) => processPartOf(name).dataDirs(stack)))
       rmSync(folder, { recursive: true, force: true });
     clear('data', 'run');
     for (const folder of ['data', 'run']) mkdirSync(path.join(workspace, '.forge', folder), { mode: 0o700 });

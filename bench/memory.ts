@@ -22,7 +22,7 @@ function run(...args: string[]): string {
 }
 
 try {
-  run('up');
+  run('up', '--runtime', 'process');
   run('generate', 'events', '--count', events, '--seed', '7');
   await delay(Number(seconds) * 1000);
   const { healthy, components } = JSON.parse(run('status')) as StatusResult;

@@ -28,6 +28,8 @@ export default class Env extends ForgeCommand<EnvResult> {
       import('../src/lifecycle/env.js'),
     ]);
     const { stack } = await openSession(this.place(flags.workspace));
+    const { needsConnect } = await import('../src/runtimes/kubernetes/connect.js');
+    if (needsConnect(stack)) this.output.note('These addresses answer while `forge connect` runs.');
     const env = environmentOf(stack);
     this.#text = formatEnvironment(env, flags.shell);
     return env;

@@ -18,13 +18,18 @@ export default class Logs extends ForgeCommand<LogsResult> {
   static override args = {
     component: Args.string({
       required: true,
-      description: 'kafka, localstack, postgresql, polaris, iceberg-rest or flink; or one process, such as flink-taskmanager',
+      description:
+        'kafka, localstack, postgresql, polaris, iceberg-rest, flink or risingwave; or one process, workload or pod of it, such as flink-taskmanager',
     }),
   };
   static override flags = {
     follow: Flags.boolean({ char: 'f', summary: 'Go on with what is written from now on, until Ctrl-C', exclusive: ['json'] }),
     since: Flags.string({ helpValue: 'TIME', summary: 'Only lines of the last while (5m) or since a time (2026-11-21T12:00:00Z)' }),
-    lines: Flags.string({ char: 'n', helpValue: 'N', summary: 'So many of the last lines of each process; 100 without --since' }),
+    lines: Flags.string({
+      char: 'n',
+      helpValue: 'N',
+      summary: 'So many of the last lines of each process or container; 100 without --since',
+    }),
   };
 
   async run(): Promise<LogsResult> {

@@ -15,18 +15,19 @@ export default class Status extends ForgeCommand<StatusResult> {
   }
 
   protected override render({ healthy, components }: StatusResult): string {
-    const rows = components.map(({ name, state, endpoint, residentBytes, pids, reason }) => [
+    const rows = components.map(({ name, state, endpoint, residentBytes, pids, pods, reason }) => [
       name,
       state,
       endpoint === null ? '' : `${endpoint.host}:${endpoint.port}`,
       residentBytes === 0 ? '' : `${Math.round(residentBytes / MEBIBYTE)} MiB`,
-      (pids ?? []).join(' '),
+      (pods ?? pids ?? []).join(' '),
       reason ?? '',
     ]);
+    const what = components.some(({ pods }) => pods !== undefined) ? 'pods' : 'pids';
     const total = components.reduce((sum, { residentBytes }) => sum + residentBytes, 0);
     const verdict = healthy
-      ? `All servers run, ${Math.round(total / MEBIBYTE)} MiB resident.`
-      : 'Not everything runs: `forge up` mends it.';
-    return `${table(['server', 'state', 'address', 'memory', 'pids', 'reason'], rows)}\n\n${verdict}`;
+      ? `All servers run${total === 0 ? '' : `, ${Math.round(total / MEBIBYTE)} MiB resident`}.`
+      : 'Not everything runs: `forge doctor` says why, `forge up` mends it.';
+    return `${table(['server', 'state', 'address', 'memory', what, 'reason'], rows)}\n\n${verdict}`;
   }
 }

@@ -5,7 +5,7 @@ import type { UpResult } from '../src/cli/schemas.js';
 import { table } from '../src/cli/table.js';
 import { legLines } from '../src/cli/proof.js';
 import { duration } from '../src/cli/text.js';
-import { ExitCode, findingError } from '../src/errors.js';
+import { ExitCode, findingError, usageError } from '../src/errors.js';
 import type { UpOptions, UpOutcome } from '../src/lifecycle/up.js';
 
 export default class Up extends ForgeCommand<UpResult> {
@@ -20,6 +20,10 @@ export default class Up extends ForgeCommand<UpResult> {
     },
     { description: 'What would change? (exit code 5 when something would)', command: '<%= config.bin %> <%= command.id %> --check --diff' },
     '<%= config.bin %> <%= command.id %> --catalog iceberg-rest --json',
+    {
+      description: 'In a cluster that you have, such as one of kind',
+      command: '<%= config.bin %> <%= command.id %> --runtime kubernetes --context kind-kind',
+    },
   ];
   static override flags = {
     ...runFlags,
@@ -32,22 +36,32 @@ export default class Up extends ForgeCommand<UpResult> {
       summary: 'Then play simulated players for this long, such as 30s, and prove that the events flow',
     }),
     stack: Flags.string({ helpValue: 'NAME', summary: 'What to bring up' }),
-    runtime: Flags.string({ helpValue: 'auto|process', summary: 'Where the servers run' }),
-    engine: Flags.string({ helpValue: 'auto|flink', summary: 'What runs the stream SQL' }),
+    runtime: Flags.string({ helpValue: 'auto|k3d|kubernetes|process', summary: 'Where the servers run' }),
+    context: Flags.string({
+      helpValue: 'NAME',
+      summary: 'Context of your kubeconfig, for the runtime kubernetes; forge uses no other, and keeps it for later commands',
+    }),
+    engine: Flags.string({ helpValue: 'auto|risingwave|flink', summary: 'What runs the stream SQL' }),
     catalog: Flags.string({ helpValue: 'auto|polaris|iceberg-rest', summary: 'Iceberg catalog' }),
+    offline: Flags.boolean({ summary: 'Download nothing: fail at once with the list of what is not on this machine' }),
+    recreate: Flags.boolean({
+      summary: 'Where the k3d cluster cannot be changed (a port, its image) or does not get ready: make it anew, and keep the data',
+    }),
     yes: Flags.boolean({ char: 'y', summary: 'Change an existing stack into another one without asking' }),
   };
 
   async run(): Promise<UpResult> {
     const { flags } = await this.parse(Up);
-    const { check, diff, stack, runtime, engine, catalog } = flags;
+    const { check, diff, stack, engine, catalog, context } = flags;
+    const runtime = runtimeFor(flags);
     const seconds =
       flags.events === undefined ? undefined : (await import('../src/generator/options.js')).parseDuration('--events', flags.events);
     const { bringUp } = await import('../src/lifecycle/up.js');
     const renderer = await createRunRenderer({ output: this.output, diff, check, signal: this.signal });
     const options: UpOptions = {
       ...this.place(flags.workspace),
-      flags: { stack, runtime, engine, catalog },
+      flags: { stack, runtime, engine, catalog, 'kubernetes.context': context },
+      orders: { offline: flags.offline, recreate: flags.recreate },
       check,
       onEvent: renderer.onEvent,
       consent: async (question) => flags.yes || (await this.confirm(question)),
@@ -76,7 +90,7 @@ export default class Up extends ForgeCommand<UpResult> {
     this.failure = findingError({
       code: 'FLOW_BROKEN',
       message: `Events do not flow: ${broken.join(', ')}`,
-      hint: 'Run `forge verify` again, then `forge status` and `forge logs`',
+      hint: '`forge doctor` says where events stop',
     });
   }
 
@@ -99,10 +113,26 @@ export default class Up extends ForgeCommand<UpResult> {
       parts.push(`${result.events.acknowledged} events in ${duration(result.events.seconds)}, total score ${result.events.totalScore}`);
     }
     if (result.verify !== undefined) parts.push(legLines(result.verify.legs));
-    else if (result.failed === 0)
-      parts.push('Next: `forge generate events`, then `forge verify`; `forge env` tells other tools how to connect.');
+    else if (result.failed === 0) {
+      const others =
+        result.runtime === 'kubernetes'
+          ? '`forge connect` keeps these addresses open for other tools.'
+          : '`forge env` tells other tools how to connect.';
+      parts.push(`Next: \`forge generate events\`, then \`forge verify\`; ${others}`);
+    }
     return '\n' + parts.join('\n\n');
   }
+}
+
+/** Whoever names a context wants to use it. */
+function runtimeFor({ runtime, context }: { runtime?: string | undefined; context?: string | undefined }): string | undefined {
+  if (context === undefined || runtime === 'kubernetes') return runtime;
+  if (runtime === undefined) return 'kubernetes';
+  throw usageError({
+    code: 'CONTEXT_NEEDLESS',
+    message: `--context is for the runtime kubernetes, not for ${runtime}`,
+    hint: 'Leave out one of the two flags',
+  });
 }
 
 async function toResult({ stack, run }: UpOutcome, withDiff: boolean): Promise<UpResult> {

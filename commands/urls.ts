@@ -11,6 +11,8 @@ export default class Urls extends ForgeCommand<UrlsResult> {
     const { flags } = await this.parse(Urls);
     const { openSession } = await import('../src/lifecycle/session.js');
     const { stack } = await openSession(this.place(flags.workspace));
+    const { needsConnect } = await import('../src/runtimes/kubernetes/connect.js');
+    if (needsConnect(stack)) this.output.note('These addresses answer while `forge connect` runs.');
     return Object.fromEntries(Object.entries(stack.endpoints).map(([name, { url }]) => [name, url]));
   }
 

@@ -38,7 +38,7 @@ export default class Verify extends ForgeCommand<VerifyResult> {
           ];
     const verdict = healthy
       ? 'Events flow.'
-      : `Events do not flow: ${legs.find(({ ok }) => !ok)?.name}. \`forge status\` and \`forge logs\` tell more, \`forge up\` mends servers.`;
+      : `Events do not flow: ${legs.find(({ ok }) => !ok)?.name}. \`forge doctor\` says why, and how to mend it.`;
     return [legLines(legs), ...times, verdict].join('\n');
   }
 }

@@ -6,6 +6,7 @@ import { duration } from '../../src/cli/text.js';
 import { ExitCode, serverError } from '../../src/errors.js';
 
 type Target = { bootstrapServers: string; topic: string };
+type Reach = <T>(use: () => Promise<T>) => Promise<T>;
 
 const number = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 
@@ -46,15 +47,18 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
     const { readOptions } = await import('../../src/generator/options.js');
     const options = readOptions(flags);
     const { runGenerator } = await import('../../src/generator/run.js');
-    const { result, failure } = await runGenerator({
-      ...options,
-      ...(await this.target(options, flags.workspace)),
-      signal: this.signal,
-      onProgress: ({ acknowledged, totalScore, seconds, eventsPerSecond }) =>
-        this.output.live(
-          `${duration(seconds)}: ${number.format(acknowledged)} events, ${number.format(eventsPerSecond)}/s, total score ${number.format(totalScore)}`,
-        ),
-    });
+    const { target, reach } = await this.target(options, flags.workspace);
+    const { result, failure } = await reach(() =>
+      runGenerator({
+        ...options,
+        ...target,
+        signal: this.signal,
+        onProgress: ({ acknowledged, totalScore, seconds, eventsPerSecond }) =>
+          this.output.live(
+            `${duration(seconds)}: ${number.format(acknowledged)} events, ${number.format(eventsPerSecond)}/s, total score ${number.format(totalScore)}`,
+          ),
+      }),
+    );
     this.failure = failure;
     // Ctrl-C is how an endless game ends; one with an end of its own was cut short.
     if (failure === undefined && options.count === undefined && options.durationSeconds === undefined) this.exitCode = ExitCode.done;
@@ -62,9 +66,12 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
   }
 
   /** The Kafka and the topic of the workspace, where the flags name none. */
-  private async target({ bootstrapServers, topic }: Partial<Target>, folder?: string): Promise<Target> {
-    if (bootstrapServers !== undefined) return { bootstrapServers, topic: topic ?? 'balloon-game' };
-    const { openSession } = await import('../../src/lifecycle/session.js');
+  private async target({ bootstrapServers, topic }: Partial<Target>, folder?: string): Promise<{ target: Target; reach: Reach }> {
+    if (bootstrapServers !== undefined) return { target: { bootstrapServers, topic: topic ?? 'balloon-game' }, reach: (use) => use() };
+    const [{ openSession }, { runtimeOf }] = await Promise.all([
+      import('../../src/lifecycle/session.js'),
+      import('../../src/lifecycle/runtime.js'),
+    ]);
     const { stack, isKnown } = await openSession({ folder, cacheDir: this.cacheDir, packageRoot: packageRoot() });
     // Whoever listens on the default port then is a stranger.
     if (!isKnown)
@@ -74,7 +81,11 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
         hint: 'Start it with `forge up`, or name a broker with --bootstrap-servers',
       });
     const { host, port } = stack.endpoints['kafka'] ?? {};
-    return { bootstrapServers: `${host}:${port}`, topic: topic ?? stack.config.topic.name };
+    const runtime = await runtimeOf(stack.runtime);
+    return {
+      target: { bootstrapServers: `${host}:${port}`, topic: topic ?? stack.config.topic.name },
+      reach: (use) => runtime.withAccess(stack, this.signal, use),
+    };
   }
 
   protected override render(result: GenerateEventsResult): string {

@@ -163,8 +163,10 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     process.stdout.on('error', onPipe);
     return () => {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
       process.stdout.off('error', onPipe);
+      // A second Ctrl-C while an interrupted command ends is answered as during its work, not by Node's own way to die.
+      if (this.signal.aborted) return;
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     };
   }
 }

@@ -34,6 +34,16 @@ export function reportError(error: unknown, argv: readonly string[] = []): Error
   // oclif's other exit codes are of its own troubles, such as a command that cannot be loaded.
   if (error instanceof Errors.CLIError && error.oclif.exit === ExitCode.usage)
     return report(ExitCode.usage, 'USAGE', usageMessage(error.message), usageHint(error, argv));
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'EMFILE' || code === 'ENFILE')
+    return report(
+      ExitCode.lacking,
+      'TOO_MANY_FILES',
+      `The system lets forge open no more files: ${messageOf(error)}`,
+      code === 'EMFILE'
+        ? 'Allow this shell more of them: `ulimit -n 1024`; then run the same command again'
+        : 'Close other programs, then run the same command again',
+    );
   const hint =
     'This is a defect in forge. Run the command again with FORGE_DEBUG=1 and report the output and `forge version --json` at the project.';
   return report(ExitCode.defect, 'DEFECT', messageOf(error), hint);

@@ -19,6 +19,8 @@ export async function main({ argv, development = false, root = packageRoot() }: 
   if (ownWords(argv).includes('--no-color')) process.env['NO_COLOR'] = '1';
   process.stdout.on('error', ignoreClosedPipe);
   process.stderr.on('error', ignoreClosedPipe);
+  // A file that may not grow further (`ulimit -f`) is an error of the write then, and not the end of forge.
+  if (process.platform !== 'win32') process.on('SIGXFSZ', () => undefined);
   process.on('uncaughtException', (error) => {
     void fail(error, argv).then(end);
   });

@@ -16,6 +16,24 @@ export type FlinkJobStatus =
   | 'SUSPENDED'
   | 'RECONCILING';
 
+/** A failure of a job, after which Flink started it again or gave it up. */
+export interface FlinkFailure {
+  at: Date;
+  /** One line: what went wrong first. */
+  cause: string;
+  /** Whether it failed at writing or reading its checkpoints. */
+  ofCheckpoint: boolean;
+}
+
+export interface FlinkCheckpoints {
+  completed: number;
+  failed: number;
+  /** Milliseconds since the epoch; null before the first. */
+  lastCompletedAt: number | null;
+  /** Why the newest one that failed did. */
+  lastFailure: string | undefined;
+}
+
 export interface FlinkJob {
   id: string;
   name: string;
@@ -30,6 +48,15 @@ const ENDED = new Set<FlinkJobStatus>(['FAILED', 'CANCELED', 'FINISHED', 'SUSPEN
 /** Whether a job will not run any more. */
 export const hasEnded = (job: FlinkJob): boolean => ENDED.has(job.status);
 
+/** The checkpoint itself, its files (`…/chk-7/…`), or the state that was to be restored from them. */
+const OF_CHECKPOINT = /Exceeded checkpoint tolerable failure threshold|CheckpointException|\/chk-\d+\b|Could not restore keyed state/;
+
+/** Where a source is in a partition, by the name of its metric; the committed offset is that of the record to read next. */
+function offsetOf(metric: string, topic: string): { partition: number; beyond: bigint } | undefined {
+  const [, of, partition, kind] = /\.topic\.(.+)\.partition\.(\d+)\.(currentOffset|committedOffset)$/.exec(metric) ?? [];
+  return of === topic ? { partition: Number(partition), beyond: kind === 'currentOffset' ? 1n : 0n } : undefined;
+}
+
 /** The REST API of a Flink cluster (its documentation: docs/ops/rest_api), as far as forge needs it. */
 export interface FlinkClient {
   /** Task managers and free slots. */
@@ -39,8 +66,13 @@ export interface FlinkClient {
   parameters(jobId: string): Promise<Record<string, string>>;
   /** The newest root exception of a job, one line, or undefined. */
   lastFailure(jobId: string): Promise<string | undefined>;
-  /** Completed and failed checkpoints, and the seconds since the newest completed one. */
-  checkpoints(jobId: string): Promise<{ completed: number; failed: number; lastCompletedAt: number | null }>;
+  /** The newest failures of a job, the newest first. */
+  failures(jobId: string, most: number): Promise<FlinkFailure[]>;
+  checkpoints(jobId: string): Promise<FlinkCheckpoints>;
+  /** Milliseconds from checkpoint to checkpoint. */
+  checkpointInterval(jobId: string): Promise<number>;
+  /** By partition, the offset that the job reads next; only those that it tells (its metrics are some ten seconds old). */
+  consumed(jobId: string, topic: string): Promise<Map<number, bigint>>;
   cancel(jobId: string): Promise<void>;
   /** Stops a job with a savepoint under `directory` (a file: address) and gives its address. */
   stopWithSavepoint(jobId: string, directory: string): Promise<string>;
@@ -69,6 +101,17 @@ export function flinkClient(base: string, signal: AbortSignal): FlinkClient {
     }
     return answer.json<T>();
   }
+  async function failures(jobId: string, most: number): Promise<FlinkFailure[]> {
+    const answer = await call<{ exceptionHistory?: { entries: { stacktrace: string; timestamp: number }[] } }>(
+      'GET',
+      `/jobs/${jobId}/exceptions?maxExceptions=${most}`,
+    );
+    return (answer.exceptionHistory?.entries ?? []).map(({ stacktrace, timestamp }) => ({
+      at: new Date(timestamp),
+      cause: rootCause(stacktrace),
+      ofCheckpoint: OF_CHECKPOINT.test(stacktrace),
+    }));
+  }
   return {
     async overview() {
       const it = await call<{ taskmanagers: number; 'slots-total': number; 'slots-available': number }>('GET', '/overview');
@@ -88,24 +131,38 @@ export function flinkClient(base: string, signal: AbortSignal): FlinkClient {
       const config = await call<{ 'execution-config'?: { 'user-config'?: Record<string, string> } }>('GET', `/jobs/${jobId}/config`);
       return config['execution-config']?.['user-config'] ?? {};
     },
-    async lastFailure(jobId) {
-      const answer = await call<{ exceptionHistory?: { entries: { stacktrace: string }[] } }>(
-        'GET',
-        `/jobs/${jobId}/exceptions?maxExceptions=1`,
-      );
-      const trace = answer.exceptionHistory?.entries[0]?.stacktrace;
-      return trace === undefined ? undefined : rootCause(trace);
-    },
+    lastFailure: async (jobId) => (await failures(jobId, 1))[0]?.cause,
+    failures,
     async checkpoints(jobId) {
       const it = await call<{
         counts: { completed: number; failed: number };
-        latest: { completed?: { latest_ack_timestamp: number } | null };
+        latest: { completed?: { latest_ack_timestamp: number } | null; failed?: { failure_message?: string } | null };
       }>('GET', `/jobs/${jobId}/checkpoints`);
       return {
         completed: it.counts.completed,
         failed: it.counts.failed,
         lastCompletedAt: it.latest.completed?.latest_ack_timestamp ?? null,
+        lastFailure: it.latest.failed?.failure_message,
       };
+    },
+    checkpointInterval: async (jobId) => (await call<{ interval: number }>('GET', `/jobs/${jobId}/checkpoints/config`)).interval,
+    async consumed(jobId, topic) {
+      const { vertices } = await call<{ vertices: { id: string; name: string }[] }>('GET', `/jobs/${jobId}`);
+      const sources = vertices.filter(({ name }) => name.startsWith('Source: '));
+      const next = new Map<number, bigint>();
+      for (const { id } of sources) {
+        const metrics = `/jobs/${jobId}/vertices/${id}/metrics`;
+        const own = (await call<{ id: string }[]>('GET', metrics)).map((metric) => metric.id).filter((name) => offsetOf(name, topic));
+        if (own.length === 0) continue;
+        const query = own.map(encodeURIComponent).join(',');
+        for (const metric of await call<{ id: string; value: string }[]>('GET', `${metrics}?get=${query}`)) {
+          const { partition, beyond } = offsetOf(metric.id, topic)!;
+          const offset = BigInt(metric.value) + beyond;
+          // Before its first record, and its first commit, a source tells -1.
+          if (BigInt(metric.value) >= 0n && offset > (next.get(partition) ?? -1n)) next.set(partition, offset);
+        }
+      }
+      return next;
     },
     async cancel(jobId) {
       await call('PATCH', `/jobs/${jobId}`);

@@ -48,8 +48,11 @@ export interface IcebergCatalog {
   dropNamespace(namespace: string, signal?: AbortSignal): Promise<boolean>;
   /** Undefined when there is no such namespace. */
   listTables(namespace: string, signal?: AbortSignal): Promise<string[] | undefined>;
-  /** Undefined when there is no such table. Throws TABLE_UNREADABLE when it is listed and its metadata cannot be read. */
-  loadTable(namespace: string, table: string, signal?: AbortSignal): Promise<LoadTableResult | undefined>;
+  /**
+   * Undefined when there is no such table. Throws TABLE_UNREADABLE when it is listed and its metadata cannot be read.
+   * `vended` asks for keys to its objects, which come in `config`.
+   */
+  loadTable(namespace: string, table: string, signal?: AbortSignal, options?: { vended?: boolean }): Promise<LoadTableResult | undefined>;
   /** Undefined when it was there already. */
   createTable(namespace: string, table: CreateTable, signal?: AbortSignal): Promise<LoadTableResult | undefined>;
   commitTable(namespace: string, table: string, requirements: CommitPart[], updates: CommitPart[], signal?: AbortSignal): Promise<void>;
@@ -80,10 +83,16 @@ export function icebergCatalog(target: IcebergTarget): IcebergCatalog {
   const host = new URL(target.base).host;
   let prefix: string | undefined;
 
-  async function call(method: string, path: string, signal: AbortSignal | undefined, json?: unknown): Promise<HttpAnswer> {
+  async function call(
+    method: string,
+    path: string,
+    signal: AbortSignal | undefined,
+    json?: unknown,
+    more: Record<string, string> = {},
+  ): Promise<HttpAnswer> {
     for (let attempt = 1; ; attempt++) {
       const token = await target.token?.get(signal);
-      const headers: Record<string, string> = { accept: 'application/json', ...target.headers };
+      const headers: Record<string, string> = { accept: 'application/json', ...target.headers, ...more };
       if (token !== undefined) headers['authorization'] = `Bearer ${token.reveal()}`;
       const body = json === undefined ? {} : { json };
       const answer = await request(`${target.base}/v1/${path}`, { method, headers, ...body, ...(signal && { signal }), timeoutMs: 20_000 });
@@ -172,8 +181,9 @@ export function icebergCatalog(target: IcebergTarget): IcebergCatalog {
       const read = (answer: HttpAnswer) => answer.json<{ identifiers: { name: string }[] }>().identifiers.map(({ name }) => name);
       return pages(`${await at(signal, namespace)}/tables`, signal, read);
     },
-    async loadTable(namespace, table, signal) {
-      const answer = await call('GET', await at(signal, namespace, 'tables', table), signal);
+    async loadTable(namespace, table, signal, { vended = false } = {}) {
+      const headers: Record<string, string> = vended ? { 'x-iceberg-access-delegation': 'vended-credentials' } : {};
+      const answer = await call('GET', await at(signal, namespace, 'tables', table), signal, undefined, headers);
       if (isMissing(answer)) return undefined;
       if (!answer.ok) throw failed(answer, `loading table ${namespace}.${table}`, 'TABLE_UNREADABLE');
       return answer.json<LoadTableResult>();

@@ -22,6 +22,10 @@ export interface PartitionOffsets {
 
 /** What forge asks of a broker. */
 export interface KafkaAdmin {
+  /** Where the broker tells its clients to go; asked over the first connection, which follows nothing of it. */
+  brokers(): Promise<{ node: number; host: string; port: number }[]>;
+  /** A setting of a broker as it runs; undefined when it does not tell. The broker has to be reachable where it says. */
+  brokerSetting(node: number, name: string): Promise<string | undefined>;
   topics(): Promise<string[]>;
   /** Undefined when there is no such topic. */
   describeTopic(name: string): Promise<TopicDescription | undefined>;
@@ -34,6 +38,8 @@ export interface KafkaAdmin {
   setTopicConfig(name: string, config: Record<string, string>): Promise<void>;
   /** By partition; throws ForgeError TOPIC_MISSING. */
   offsets(name: string): Promise<PartitionOffsets[]>;
+  /** By partition, the offset of the first record of this time or later; the end where there is none. */
+  offsetsAt(name: string, time: Date): Promise<Map<number, bigint>>;
   /** Records that the topic holds. */
   count(name: string): Promise<number>;
   deleteGroup(groupId: string): Promise<void>;
@@ -48,7 +54,7 @@ const isTransient = (error: unknown) => TRANSIENT.has(kafkaErrorType(error) ?? '
 const DYNAMIC_TOPIC_CONFIG = 1;
 
 async function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal: AbortSignal | undefined): Promise<KafkaAdmin> {
-  const topicType = (await import('kafkajs')).default.ConfigResourceTypes.TOPIC;
+  const { TOPIC: topicType, BROKER: brokerType } = (await import('kafkajs')).default.ConfigResourceTypes;
   const ask = async <T>(doing: string, step: () => Promise<T>): Promise<T> => {
     let last: unknown;
     const once = async () => {
@@ -99,6 +105,17 @@ async function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal:
     entry.configSource === undefined ? !entry.isDefault : entry.configSource === DYNAMIC_TOPIC_CONFIG;
 
   const api: KafkaAdmin = {
+    async brokers() {
+      const { brokers } = await ask('listing brokers', () => admin.describeCluster());
+      return brokers.map(({ nodeId, host, port }) => ({ node: nodeId, host, port }));
+    },
+    async brokerSetting(node, name) {
+      const resource = { type: brokerType, name: String(node), configNames: [name] };
+      const { resources } = await ask(`reading the settings of broker ${node}`, () =>
+        admin.describeConfigs({ resources: [resource], includeSynonyms: false }),
+      );
+      return resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue;
+    },
     topics: async () => (await ask('listing topics', () => admin.listTopics())).sort(),
     async describeTopic(name) {
       const partitions = await partitionsOf(name);
@@ -157,6 +174,10 @@ async function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal:
       return found
         .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
         .sort((a, b) => a.partition - b.partition);
+    },
+    async offsetsAt(name, time) {
+      const found = await ask(`reading the offsets of topic ${name}`, () => admin.fetchTopicOffsetsByTimestamp(name, time.getTime()));
+      return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
     },
     count: async (name) => Number((await api.offsets(name)).reduce((sum, { low, high }) => sum + high - low, 0n)),
     async deleteGroup(groupId) {

@@ -9,7 +9,12 @@ export interface PostgresTarget {
   user: string;
   password: Secret;
   database: string;
+  /** What answers there, for errors, when it is not PostgreSQL itself. */
+  server?: string;
 }
+
+const serverOf = ({ server = 'PostgreSQL' }: PostgresTarget): string => server;
+const logsOf = (target: PostgresTarget): string => `See \`forge logs ${serverOf(target).toLowerCase()}\``;
 
 export interface PostgresClient {
   /** Values go in as $1, $2, …; identifiers through `quoteIdentifier`. */
@@ -39,8 +44,9 @@ export function sqlState(error: unknown): string | undefined {
 /** True when the server took the connection and refused the user or the password. */
 export const isLoginRefused = (error: unknown): boolean => ['28P01', '28000'].includes(sqlState(error) ?? '');
 
-function connectError(error: unknown, { host, port, user, database }: PostgresTarget): ForgeError {
-  const where = `PostgreSQL on ${host}:${port}`;
+function connectError(error: unknown, target: PostgresTarget): ForgeError {
+  const { host, port, user, database } = target;
+  const where = `${serverOf(target)} on ${host}:${port}`;
   const state = sqlState(error);
   if (state === '28P01' || state === '28000')
     return serverError({
@@ -60,13 +66,13 @@ function connectError(error: unknown, { host, port, user, database }: PostgresTa
     return serverError({
       code: 'POSTGRESQL_FAILED',
       message: redact(`${where} refuses user ${user} on database ${database}: ${messageOf(error)}`),
-      hint: 'See `forge logs postgresql`',
+      hint: logsOf(target),
       cause: error,
     });
   // pg reports its own time-out and an early close without a code.
   const text = messageOf(error);
   const reason = /timeout/i.test(text) ? 'timed out' : /terminated|closed/i.test(text) ? 'connection closed by the server' : error;
-  return unreachableError(`${host}:${port}`, 'PostgreSQL', errorCode(error) === undefined ? reason : error);
+  return unreachableError(`${host}:${port}`, serverOf(target), errorCode(error) === undefined ? reason : error);
 }
 
 function queryError(error: unknown, target: PostgresTarget, sql: string): ForgeError {
@@ -74,9 +80,9 @@ function queryError(error: unknown, target: PostgresTarget, sql: string): ForgeE
   return serverError({
     code: 'POSTGRESQL_FAILED',
     message: redact(
-      `PostgreSQL on ${target.host}:${target.port} (database ${target.database}) refuses ${statement} …: ${messageOf(error)}`,
+      `${serverOf(target)} on ${target.host}:${target.port} (database ${target.database}) refuses ${statement} …: ${messageOf(error)}`,
     ),
-    hint: 'See `forge logs postgresql`',
+    hint: logsOf(target),
     cause: error,
   });
 }

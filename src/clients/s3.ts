@@ -10,6 +10,8 @@ export interface S3Target {
   region: string;
   accessKeyId: Secret;
   secretAccessKey: Secret;
+  /** Of keys that hold for a while only. */
+  sessionToken?: Secret;
 }
 
 export interface S3Object {
@@ -19,6 +21,8 @@ export interface S3Object {
 
 export interface S3Client {
   headBucket(bucket: string): Promise<boolean>;
+  /** The bucket with its region, as far as the server tells; undefined when there is none. */
+  bucket(name: string): Promise<{ region: string | undefined } | undefined>;
   /** Fine when this user owns such a bucket already. */
   createBucket(bucket: string): Promise<void>;
   /** Empties the bucket and deletes it. False when there was none. */
@@ -62,6 +66,7 @@ export async function connectS3(target: S3Target, options: S3Options = {}): Prom
   const aws: AwsClient = new Client({
     accessKeyId: target.accessKeyId.reveal(),
     secretAccessKey: target.secretAccessKey.reveal(),
+    ...(target.sessionToken === undefined ? {} : { sessionToken: target.sessionToken.reveal() }),
     region: target.region,
     service: 's3',
   });
@@ -97,11 +102,12 @@ export async function connectS3(target: S3Target, options: S3Options = {}): Prom
   }
 
   const client: S3Client = {
-    async headBucket(bucket) {
-      const answer = await call('HEAD', address(bucket));
-      if (answer.status === 404) return false;
-      if (!answer.ok) throw refused(answer, `looking for bucket ${bucket}`);
-      return true;
+    headBucket: async (bucket) => (await client.bucket(bucket)) !== undefined,
+    async bucket(name) {
+      const answer = await call('HEAD', address(name));
+      if (answer.status === 404) return undefined;
+      if (!answer.ok) throw refused(answer, `looking for bucket ${name}`);
+      return { region: answer.headers.get('x-amz-bucket-region') ?? undefined };
     },
     async createBucket(bucket) {
       const elsewhere = `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>${target.region}</LocationConstraint></CreateBucketConfiguration>`;

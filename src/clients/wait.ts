@@ -25,7 +25,7 @@ export async function waitUntil<T>(check: () => Promise<T | false | null | undef
       throw serverError({
         code: 'TIMED_OUT',
         message: `Waited ${(options.timeoutMs ?? 0) / 1000} s for ${options.what}, in vain`,
-        hint: 'See `forge status` and `forge logs`',
+        hint: '`forge doctor` says what is wrong; `forge logs` shows what the servers say',
       });
     await delay(pause, undefined, { signal: options.signal }).catch((error: unknown) => {
       options.signal?.throwIfAborted();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { ImageName } from '../config/schema.js';
 import type { Probe, ProcessSpec } from '../runtimes/types.js';
 import { ensureDir, writeFileAtomic } from '../workspace/atomic.js';
 import type { StackContext } from '../workspace/context.js';
@@ -17,21 +18,43 @@ export interface ServerPackages {
 /** What is enough to know where data lies: `down` works with a damaged configuration too. */
 export type Owner = Pick<StackContext, 'workspace'>;
 
-/** One server of a stack, as the process runtime runs it. */
-export interface Component {
-  name: string;
-  /** Name of its endpoint: both catalogs answer as `catalog`. */
-  endpoint: string;
-  /** Names of its processes; they do not depend on anything that has to be installed first. */
-  processes: readonly string[];
+/** A server as plain processes. */
+export interface ProcessPart {
+  /** Its processes; they do not depend on anything that has to be installed first. */
+  names: readonly string[];
   /** How its processes are started. The packages have to be installed and the credentials written. */
   specs(context: StackContext, packages: ServerPackages): Promise<ProcessSpec[]>;
   /** Files that a process needs before it starts (data folder, configuration). May be repeated and interrupted at any point. */
   prepare(context: StackContext, packages: ServerPackages, process: string, signal: AbortSignal): Promise<void>;
-  /** Asks the server itself; true when it serves. */
-  probe(context: StackContext): Probe;
+  /** Launches what a process that is about to start will soon need beside it, and does not wait for it. */
+  beside?(context: StackContext, packages: ServerPackages, process: string, signal: AbortSignal): Promise<void>;
   /** Folders of its data, all of them below .forge/data or otherwise forge's own. */
   dataDirs(context: Owner): string[];
+}
+
+/** A server as pods; playbooks say which manifests make them. */
+export interface KubernetesPart {
+  namespace: string;
+  /** What has to be ready for it to serve; also what `status` and `logs` look at. */
+  workloads: readonly { kind: 'Deployment' | 'StatefulSet'; name: string }[];
+  /** Names in images.yaml. */
+  images: readonly ImageName[];
+  /** What its manifests name as `pods.NAME.…`: what has to be worked out from the settings. */
+  values?(context: StackContext): PodValues | Promise<PodValues>;
+}
+
+export type PodValues = Record<string, unknown>;
+
+/** One server of a stack. */
+export interface Component {
+  name: string;
+  /** Name of its endpoint: both catalogs answer as `catalog`. */
+  endpoint: string;
+  /** Asks the server itself, at its endpoint on this machine; true when it serves. */
+  probe(context: StackContext): Probe;
+  /** Left out where it cannot be had as a process. */
+  process?: ProcessPart;
+  kubernetes: KubernetesPart;
 }
 
 export const dataDir = (context: Owner, component: string): string => join(context.workspace.data, component);

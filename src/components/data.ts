@@ -5,7 +5,7 @@ import { allComponents } from './index.js';
 
 /** Deletes the data of every component in a workspace; its processes have to be stopped. A link is removed, never followed. */
 export async function removeData(owner: Owner): Promise<void> {
-  for (const folder of allComponents().flatMap((component) => component.dataDirs(owner))) {
+  for (const folder of allComponents().flatMap(({ process }) => process?.dataDirs(owner) ?? [])) {
     const there = await lstat(folder).catch(() => undefined);
     if (there === undefined) continue;
     if (there.isSymbolicLink()) await rm(folder);

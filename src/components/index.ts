@@ -1,6 +1,7 @@
 import type { StackContext } from '../workspace/context.js';
 import { usageError } from '../errors.js';
-import type { Component } from './component.js';
+import type { Component, ProcessPart } from './component.js';
+import { risingwave } from './risingwave/risingwave.js';
 import { flink } from './flink/flink.js';
 import { icebergRest } from './iceberg-rest/iceberg-rest.js';
 import { kafka } from './kafka/kafka.js';
@@ -8,7 +9,7 @@ import { localstack } from './localstack/localstack.js';
 import { polaris } from './polaris/polaris.js';
 import { postgresql } from './postgresql/postgresql.js';
 
-const all: Component[] = [kafka, localstack, postgresql, polaris, icebergRest, flink];
+const all: Component[] = [kafka, localstack, postgresql, polaris, icebergRest, flink, risingwave];
 
 /** Every component that forge knows. */
 export const allComponents = (): readonly Component[] => all;
@@ -21,6 +22,17 @@ export function componentOf(name: string): Component {
     code: 'UNKNOWN_COMPONENT',
     message: `There is no component ${name}`,
     hint: `The components are ${all.map((candidate) => candidate.name).join(', ')}`,
+  });
+}
+
+/** How a component runs as processes. */
+export function processPartOf(name: string): ProcessPart {
+  const { process } = componentOf(name);
+  if (process !== undefined) return process;
+  throw usageError({
+    code: 'NOT_A_PROCESS',
+    message: `${name} does not run as a process`,
+    hint: 'Choose another runtime (--runtime k3d), or another engine (--engine flink)',
   });
 }
 

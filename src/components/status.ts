@@ -1,4 +1,4 @@
-import { probeOnce } from '../runtimes/process/ready.js';
+import { probeOnce } from '../runtimes/probe.js';
 import { listProcesses } from '../runtimes/process/state.js';
 import type { ProcessState } from '../runtimes/types.js';
 import type { StackContext } from '../workspace/context.js';
@@ -7,11 +7,14 @@ import { componentsOf } from './index.js';
 
 export interface ComponentState {
   name: string;
-  /** `failing`: its processes run and it does not answer; `degraded`: some of its processes are missing. */
+  /** `failing`: its processes or pods are there and it does not answer; `degraded`: some of them are missing. */
   state: 'running' | 'failing' | 'degraded' | 'dead' | 'stopped';
   /** host:port */
   endpoint: string;
-  pids: number[];
+  /** Of a server as processes. */
+  pids?: number[];
+  /** Names of the pods of a server on Kubernetes. */
+  pods?: string[];
   residentBytes: number;
   reason?: string;
 }
@@ -31,17 +34,28 @@ async function stateOf(
     residentBytes: own.reduce((sum, process) => sum + (process.residentBytes ?? 0), 0),
   };
   const runs = (name: string): boolean => own.some((process) => process.name === name && process.state === 'running');
-  const absent = component.processes.filter((name) => !runs(name));
+  const names = component.process?.names ?? [];
+  const absent = names.filter((name) => !runs(name));
   if (absent.length > 0) {
     const dead = own.filter((process) => process.state === 'dead');
     const reasons = absent.map((name) => `${name} ${dead.find((process) => process.name === name)?.reason ?? 'is not running'}`);
-    const state = absent.length < component.processes.length ? 'degraded' : dead.length > 0 ? 'dead' : 'stopped';
+    const state = absent.length < names.length ? 'degraded' : dead.length > 0 ? 'dead' : 'stopped';
     return { ...base, state, reason: reasons.join('; ') };
   }
+  return { ...base, ...(await askItself(context, component, signal)) };
+}
+
+/** Whether a server whose processes or pods are all there answers as well. */
+export async function askItself(
+  context: StackContext,
+  component: Component,
+  signal?: AbortSignal,
+): Promise<Pick<ComponentState, 'state' | 'reason'>> {
   const probe = component.probe(context);
-  const answer = await probeOnce(probe, signal);
-  if (answer.holds) return { ...base, state: 'running' };
-  return { ...base, state: 'failing', reason: `not true: ${probe.description}${answer.why === undefined ? '' : ` (${answer.why})`}` };
+  const { holds, why } = await probeOnce(probe, signal);
+  return holds
+    ? { state: 'running' }
+    : { state: 'failing', reason: `not true: ${probe.description}${why === undefined ? '' : ` (${why})`}` };
 }
 
 /** Every component of the stack as it really is: its processes are looked for and it is asked itself, all at once. */

@@ -19,6 +19,8 @@ export const DEFAULT_PORTS = {
   'flink-taskmanager-rpc': 16122,
   'flink-taskmanager-data': 16121,
   'flink-sql-gateway': 18083,
+  risingwave: 14567,
+  'k3d-api': 16550,
 } as const;
 export type PortName = keyof typeof DEFAULT_PORTS;
 export const PORT_NAMES = Object.keys(DEFAULT_PORTS) as PortName[];
@@ -60,21 +62,96 @@ const components = z
         checkpointInterval: duration.default('5s').describe('Time between checkpoints, and so between Iceberg commits'),
       })
       .prefault({}),
+    risingwave: z
+      .strictObject({
+        memory: size.default('3g').describe('Memory of RisingWave in its pod'),
+        heap: heap('256m', 'the Iceberg writer inside RisingWave'),
+        commitInterval: z.int().min(1).max(3600).default(3).describe('Seconds between commits to the Iceberg tables'),
+      })
+      .prefault({}),
   })
   .describe('Settings of the servers');
+
+/** The names in images.yaml. */
+export const IMAGE_NAMES = [
+  'k3s',
+  'kafka',
+  'localstack',
+  'postgresql',
+  'polaris',
+  'polaris-admin',
+  'iceberg-rest',
+  'risingwave',
+  'flink',
+  'maven',
+] as const;
+export type ImageName = (typeof IMAGE_NAMES)[number];
+
+const reference = z
+  .string()
+  .regex(/^[a-z0-9][\w.:/@-]*$/, 'expected an image reference such as registry.local/kafka:4.3.1')
+  .optional();
+const imageOf = (name: ImageName) => reference.meta({ description: `Image of ${name}`, examples: [`registry.local/${name}:1`] });
+const images = z
+  .strictObject({
+    mirror: z
+      .string()
+      .regex(/^[a-z0-9][\w.:/-]*$/, 'expected a prefix such as registry.local:5000/mirror')
+      .optional()
+      .meta({ description: 'Put before every image that is not named here', examples: ['registry.local:5000/mirror'] }),
+    ...(Object.fromEntries(IMAGE_NAMES.map((name) => [name, imageOf(name)])) as Record<ImageName, typeof reference>),
+  })
+  .describe('Container images to use in place of those that forge pins');
+
+const k3d = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'expected at most 32 lower-case letters, digits and hyphens')
+      .optional()
+      .meta({ description: "Name of forge's own cluster; one of the stack and the workspace when left out", examples: ['balloon-popper'] }),
+  })
+  .describe('The k3d cluster');
+
+const kubernetes = z
+  .strictObject({
+    context: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'Context of the kubeconfig that names the cluster; forge uses no other', examples: ['kind-kind'] }),
+    access: z
+      .enum(['forward', 'direct'])
+      .default('forward')
+      .describe(
+        'How this machine reaches the pods: forward opens port-forwards while a command runs, direct means that the ports are already led there',
+      ),
+  })
+  .describe('An existing Kubernetes cluster (runtime: kubernetes)');
 
 export const configSchema = z
   .strictObject({
     $schema: z.string().optional().describe('The JSON schema of this file, for editors'),
     stack: z.string().default('balloon-popper').describe('What `forge up` brings up'),
-    runtime: z.enum(['auto', 'process']).default('auto').describe('Where the servers run: process means plain processes on this machine'),
-    engine: z.enum(['auto', 'flink']).default('auto').describe('What runs the stream SQL'),
+    runtime: z
+      .enum(['auto', 'k3d', 'kubernetes', 'process'])
+      .default('auto')
+      .describe(
+        "Where the servers run: k3d is a cluster of forge's own in Docker, kubernetes an existing cluster, process plain processes on this machine; auto takes k3d where Docker and k3d are there, else process",
+      ),
+    engine: z
+      .enum(['auto', 'risingwave', 'flink'])
+      .default('auto')
+      .describe('What runs the stream SQL; auto takes risingwave on Kubernetes and flink on processes'),
     catalog: z
       .enum(['auto', 'polaris', 'iceberg-rest'])
       .default('auto')
-      .describe('Iceberg catalog; auto takes Polaris where it can be had, else the Iceberg REST catalog'),
+      .describe('Iceberg catalog; auto takes Polaris on Kubernetes and where its distribution can be had, else the Iceberg REST catalog'),
     ports: ports.prefault({}),
     components: components.prefault({}),
+    images: images.prefault({}),
+    k3d: k3d.prefault({}),
+    kubernetes: kubernetes.prefault({}),
     topic: z
       .strictObject({
         name: z

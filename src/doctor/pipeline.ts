@@ -1,14 +1,19 @@
-import { stackCatalog, type LoadTableResult } from '../clients/iceberg.js';
-import { connectS3 } from '../clients/s3.js';
-import { withPostgres, type PostgresClient } from '../clients/postgresql.js';
+import { stackCatalog, tableFacts, type LoadTableResult } from '../clients/iceberg.js';
+import { withPostgres } from '../clients/postgresql.js';
 import { readRows, type Row } from '../clients/iceberg-read.js';
+import { RISINGWAVE_LOGIN, withRisingWave } from '../engines/risingwave/connect.js';
+import type { ObjectName } from '../engines/risingwave/statements.js';
 import { serverError } from '../errors.js';
+import { s3Of } from '../modules/connect.js';
 import type { StackContext } from '../workspace/context.js';
+
+/** What the engine runs: one job, or a source, views and sinks. */
+export type Running = { engine: 'flink'; job: string } | { engine: 'risingwave'; objects: ObjectName[] };
 
 /** The named parts that events pass through, as a stack's playbooks declare them. */
 export interface Pipeline {
   topic: string;
-  job: string;
+  running: Running;
   views: { name: string; database: string; columns: string[] }[];
   tables: { name: string; namespace: string; columns: string[] }[];
 }
@@ -16,13 +21,22 @@ export interface Pipeline {
 /** Whether rows appear only when a window closes, that is, when later events come. */
 export const isWindowed = (part: { columns: string[] }): boolean => part.columns.includes('window_start');
 
-/** A client for the database that holds the views. */
+/** Reads views, with statements that are complete: both engines take the simple protocol. */
+export interface ViewReader {
+  query<Row extends object = Record<string, unknown>>(sql: string): Promise<Row[]>;
+}
+
+/** The database of RisingWave's views. */
+export const RISINGWAVE_DATABASE: string = RISINGWAVE_LOGIN.database;
+
+/** A client for the database that holds the views: RisingWave itself, or PostgreSQL where Flink keeps them. */
 export function withViews<T>(
   stack: StackContext,
   database: string,
-  use: (client: PostgresClient) => Promise<T>,
+  use: (client: ViewReader) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
+  if (stack.engine === 'risingwave') return withRisingWave(stack, use, signal);
   const { host, port } = stack.endpoints['postgresql']!;
   const { username, password } = stack.credentials.get('views');
   return withPostgres({ host, port, user: username!.reveal(), password: password!, database }, use, { signal });
@@ -31,22 +45,15 @@ export function withViews<T>(
 /** Reads tables through the catalog and the object store, as any engine would. */
 export interface LakeReader {
   load(table: { name: string; namespace: string }): Promise<LoadTableResult | undefined>;
+  /** How many rows a table has, as its metadata tell. */
+  count(table: { name: string; namespace: string }): Promise<number>;
   /** Rows in files added after a sequence number. */
   rows(table: LoadTableResult, after?: number): Promise<Row[]>;
 }
 
 export async function openLake(stack: StackContext, signal: AbortSignal): Promise<LakeReader> {
   const catalog = stackCatalog(stack);
-  const { accessKeyId, secretAccessKey } = stack.credentials.get('aws');
-  const s3 = await connectS3(
-    {
-      url: stack.endpoints['localstack']!.url,
-      region: stack.config.lake.region,
-      accessKeyId: accessKeyId!,
-      secretAccessKey: secretAccessKey!,
-    },
-    { signal },
-  );
+  const s3 = await s3Of({ stack, signal });
   const fetchObject = async (address: string): Promise<Uint8Array> => {
     const { host: bucket, pathname } = new URL(address);
     const bytes = await s3.getObject(bucket, decodeURIComponent(pathname.slice(1)));
@@ -57,8 +64,13 @@ export async function openLake(stack: StackContext, signal: AbortSignal): Promis
       hint: 'Run `forge up`: it rebuilds the tables and reads the topic again',
     });
   };
+  const load: LakeReader['load'] = ({ namespace, name }) => catalog.loadTable(namespace, name, signal);
   return {
-    load: ({ namespace, name }) => catalog.loadTable(namespace, name, signal),
+    load,
+    count: async (table) => {
+      const loaded = await load(table);
+      return loaded === undefined ? 0 : tableFacts(loaded).rows;
+    },
     rows: (table, after) => readRows(table.metadata, fetchObject, after),
   };
 }

@@ -1,10 +1,11 @@
-import { flinkClient, hasEnded } from '../clients/flink.js';
 import { withKafka } from '../clients/kafka.js';
 import { quoteIdentifier } from '../clients/postgresql.js';
 import { waitUntil } from '../clients/wait.js';
 import { messageOf } from '../errors.js';
 import { tableFacts } from '../clients/iceberg.js';
 import type { StackContext } from '../workspace/context.js';
+import type { Expectations } from './expected.js';
+import { jobName, jobState, viewsName } from './job.js';
 import { isWindowed, openLake, withViews, type Pipeline } from './pipeline.js';
 
 export interface Leg {
@@ -29,8 +30,8 @@ export interface VerifyOptions {
   patienceMs?: number;
   /** Also wait until each windowed table holds rows; for that, events have to go on after a window's end. */
   windows?: boolean;
-  /** Rows that a table has to hold at least, by name; 1 when left out. */
-  minimumRows?: Record<string, number>;
+  /** What tables have to hold, by name; any row when left out. */
+  expected?: Expectations;
 }
 
 /**
@@ -39,14 +40,14 @@ export interface VerifyOptions {
  */
 export async function verifyFlow(options: VerifyOptions): Promise<Proof> {
   const { stack, pipeline, signal } = options;
-  const minimum = (name: string): number => options.minimumRows?.[name] ?? 1;
+  const holds = async (name: string, rows: number): Promise<boolean> => rows > 0 && ((await options.expected?.[name]?.holds(rows)) ?? true);
   const deadline = Date.now() + (options.patienceMs ?? 30_000);
   const counted: { events: number | null } = { events: null };
   const topic = await leg(`topic ${pipeline.topic}`, signal, async () => {
     counted.events = await withKafka(stack.endpoints['kafka']!.url, (kafka) => kafka.count(pipeline.topic), { signal });
     return `${counted.events} events`;
   });
-  const job = await leg(`job ${pipeline.job}`, signal, () => jobState(stack, pipeline.job, signal));
+  const job = await leg(jobName(pipeline), signal, () => jobState(stack, pipeline, lastCommitOf(stack, pipeline, signal), signal));
   const expectsRows = topic.ok && job.ok && (counted.events ?? 0) > 0;
   const patient = async <T extends { complete: boolean }>(look: () => Promise<T>): Promise<T> => {
     if (!expectsRows) return look();
@@ -61,7 +62,7 @@ export async function verifyFlow(options: VerifyOptions): Promise<Proof> {
     return last!;
   };
   const views: Proof['views'] = Object.fromEntries(pipeline.views.map(({ name }) => [name, { rows: null }]));
-  const viewLeg = await leg('views in PostgreSQL', signal, async () => {
+  const viewLeg = await leg(viewsName(pipeline), signal, async () => {
     const seen = await patient(async () => {
       const rows = await countViews(stack, pipeline, signal);
       return { rows, complete: Object.values(rows).every((count) => count > 0) };
@@ -77,13 +78,14 @@ export async function verifyFlow(options: VerifyOptions): Promise<Proof> {
     const must = pipeline.tables.filter((table) => options.windows === true || !isWindowed(table)).map(({ name }) => name);
     const seen = await patient(async () => {
       const facts = await readTables(stack, pipeline, signal);
-      return { facts, complete: must.every((name) => facts[name]!.rows >= minimum(name)) };
+      const lacking: string[] = [];
+      for (const name of expectsRows ? must : []) if (!(await holds(name, facts[name]!.rows))) lacking.push(name);
+      return { facts, lacking, complete: lacking.length === 0 };
     });
     Object.assign(tables, seen.facts);
     const counts = Object.fromEntries(Object.entries(seen.facts).map(([name, { rows }]) => [name, rows]));
     const empty = emptyOnes(counts);
-    const lacking = must.filter((name) => (counts[name] ?? 0) < minimum(name));
-    if (expectsRows && lacking.length > 0) throw new Error(lackingText(lacking, counts, minimum));
+    if (seen.lacking.length > 0) throw new Error(seen.lacking.map((name) => lackOf(name, counts[name] ?? 0, options)).join('; '));
     return summary(counts) + (expectsRows && empty.length > 0 ? ' (a window is written once later events close it)' : '');
   });
   const legs = [topic, job, viewLeg, tableLeg];
@@ -97,20 +99,6 @@ async function leg(name: string, signal: AbortSignal, look: () => Promise<string
     signal.throwIfAborted();
     return { name, ok: false, detail: messageOf(error) };
   }
-}
-
-async function jobState(stack: StackContext, name: string, signal: AbortSignal): Promise<string> {
-  const flink = flinkClient(stack.endpoints['flink']!.url, signal);
-  const named = (await flink.jobs()).filter((job) => job.name === name).sort((a, b) => b.startedAt - a.startedAt);
-  const job = named.find((it) => !hasEnded(it)) ?? named[0];
-  if (job === undefined) throw new Error('it does not run: `forge up` submits it');
-  if (!job.allTasksRunning) {
-    const cause = await flink.lastFailure(job.id);
-    throw new Error(`it is ${job.status.toLowerCase()}${cause === undefined ? '' : `: ${cause}`}`);
-  }
-  const { completed, lastCompletedAt } = await flink.checkpoints(job.id);
-  const age = lastCompletedAt === null ? '' : `, the last ${Math.max(0, Math.round((Date.now() - lastCompletedAt) / 1000))} s ago`;
-  return `running, ${completed} checkpoints${age}`;
 }
 
 async function countViews(stack: StackContext, pipeline: Pipeline, signal: AbortSignal): Promise<Record<string, number>> {
@@ -127,8 +115,15 @@ async function countViews(stack: StackContext, pipeline: Pipeline, signal: Abort
   return counts;
 }
 
+const lastCommitOf =
+  (stack: StackContext, pipeline: Pipeline, signal: AbortSignal) =>
+  async (name: string): Promise<Date | undefined> => {
+    const { lastCommit } = (await readTables(stack, pipeline, signal))[name] ?? {};
+    return lastCommit ? new Date(lastCommit) : undefined;
+  };
+
 /** Rows, snapshots and last commit of each table, as its metadata tells. */
-export async function readTables(stack: StackContext, pipeline: Pipeline, signal: AbortSignal) {
+async function readTables(stack: StackContext, pipeline: Pipeline, signal: AbortSignal) {
   const lake = await openLake(stack, signal);
   const facts: Record<string, { rows: number; snapshots: number; lastCommit: string | null }> = {};
   for (const table of pipeline.tables) {
@@ -140,12 +135,8 @@ export async function readTables(stack: StackContext, pipeline: Pipeline, signal
   return facts;
 }
 
-const lackingText = (names: string[], counts: Record<string, number>, minimum: (name: string) => number): string =>
-  names
-    .map((name) =>
-      counts[name] === 0 ? `no rows in ${name}, though the topic holds events` : `${name} holds ${counts[name]} of ${minimum(name)} rows`,
-    )
-    .join('; ');
+const lackOf = (name: string, rows: number, { expected }: VerifyOptions): string =>
+  rows === 0 ? `no rows in ${name}, though the topic holds events` : (expected?.[name]?.lacks(rows) ?? `${name} holds ${rows} rows`);
 const emptyOnes = (counts: Record<string, number>): string[] => Object.keys(counts).filter((name) => counts[name] === 0);
 const summary = (counts: Record<string, number>): string =>
   Object.entries(counts)

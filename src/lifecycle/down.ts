@@ -1,25 +1,20 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { removeData } from '../components/data.js';
-import { listProcesses } from '../runtimes/process/state.js';
-import { stopProcess } from '../runtimes/process/stop.js';
-import type { ProcessState } from '../runtimes/types.js';
 import { ensureDir } from '../workspace/atomic.js';
-import { findWorkspace } from '../workspace/workspace.js';
+import type { RuntimeName } from '../workspace/context.js';
+import { readKept } from '../workspace/kept.js';
+import { findWorkspace, type Workspace } from '../workspace/workspace.js';
+import { runtimeOf, type TakeDown } from './runtime.js';
 import { withLock } from './up.js';
 
-export interface DownOptions {
+export interface DownOptions extends TakeDown {
   /** Folder that a flag named. */
   folder?: string | undefined;
-  /** Stops the servers only. */
-  keepData: boolean;
-  signal: AbortSignal;
-  note: (text: string) => void;
 }
 
 export interface DownResult {
-  /** Names of the processes that ran and were stopped. */
+  /** Names of the servers that ran and were stopped. */
   stopped: string[];
   /** Whether data, credentials, logs and settings of the stack were removed. */
   removed: boolean;
@@ -29,32 +24,18 @@ export interface DownResult {
 export const hasStack = (folder: string | undefined): boolean => existsSync(findWorkspace(folder).forgeDir);
 
 /**
- * Stops every process of the workspace, dependents first, and removes what forge made in it. The cache of server packages
+ * Stops every server of the workspace, dependents first, and removes what forge made in it. The cache of server packages
  * stays, and so does forge.yaml. Fine when there is nothing. Works with a damaged configuration too: what runs is found by
  * its marks, not by what a file says.
  */
 export async function bringDown(options: DownOptions): Promise<DownResult> {
   const workspace = findWorkspace(options.folder);
-  const isRunning = async (): Promise<ProcessState[]> => (await listProcesses(workspace)).filter(({ state }) => state === 'running');
   // Somebody may have removed .forge by hand while the servers ran: their marks still tell whose they are.
-  if (!existsSync(workspace.forgeDir) && (await isRunning()).length === 0) {
-    await removeData({ workspace });
-    return { stopped: [], removed: false };
-  }
+  if (!existsSync(workspace.forgeDir)) return { stopped: await stopAll(workspace, options), removed: false };
   await ensureDir(workspace.forgeDir, 0o700);
   const result = await withLock(workspace, 'down', async () => {
-    const running = await isRunning();
-    for (const group of inStoppingOrder(running)) {
-      await Promise.all(
-        group.map(async ({ name }) => {
-          options.note(`Stopping ${name}`);
-          await stopProcess(workspace, name, options.signal);
-        }),
-      );
-    }
-    const stopped = running.map(({ name }) => name).sort();
+    const stopped = await stopAll(workspace, options);
     if (options.keepData) return { stopped, removed: false };
-    await removeData({ workspace });
     // What else is in .forge is not forge's; then the folder stays too.
     for (const entry of (await readdir(workspace.forgeDir)).filter((name) => OWN.test(name))) {
       await rm(path.join(workspace.forgeDir, entry), { recursive: true, force: true });
@@ -66,13 +47,21 @@ export async function bringDown(options: DownOptions): Promise<DownResult> {
 }
 
 /** What forge writes into .forge, with the temporary names of atomic writes; the lock goes when it is released. */
-const OWN = /^(\.gitignore|stack\.json|credentials|generated|logs|run|data|\..+\.tmp|lock\..+)$/;
+const OWN = /^(\.gitignore|stack\.json|kubeconfig|credentials|generated|logs|run|data|\..+\.tmp|lock\..+)$/;
 
-/** The engine first, then what it writes to, then what that stands on. */
-function inStoppingOrder(processes: ProcessState[]): ProcessState[][] {
-  const last = ['postgresql', 'localstack', 'kafka'];
-  const middle = ['polaris', 'iceberg-rest'];
-  const of = (names: string[]): ProcessState[] => processes.filter(({ component }) => names.includes(component));
-  const first = processes.filter(({ component }) => ![...last, ...middle].includes(component));
-  return [first, of(middle), of(last)].filter((group) => group.length > 0);
+async function stopAll(workspace: Workspace, options: TakeDown): Promise<string[]> {
+  const stopped: string[] = [];
+  for (const name of runtimesHere(workspace)) stopped.push(...(await (await runtimeOf(name)).down(workspace, options)));
+  return stopped;
+}
+
+/** Processes and clusters are found by their marks; an existing cluster of somebody else's only by what was kept. */
+function runtimesHere(workspace: Workspace): RuntimeName[] {
+  let contexts: string[] | undefined;
+  try {
+    contexts = readKept(workspace)?.contexts;
+  } catch {
+    // Damaged: the marks have to do.
+  }
+  return contexts === undefined ? ['process', 'k3d'] : ['process', 'k3d', 'kubernetes'];
 }

@@ -1,10 +1,10 @@
+import { RISINGWAVE_LOGIN } from '../engines/risingwave/connect.js';
 import { warehouseOf, type StackContext } from '../workspace/context.js';
 
 /** What other tools need to connect, by the names that they look for. Holds secrets in clear: it is for stdout of `forge env` only. */
 export function environmentOf(stack: StackContext) {
-  const { kafka, catalog, localstack, postgresql, flink } = stack.endpoints;
+  const { kafka, catalog, localstack } = stack.endpoints;
   const aws = stack.credentials.get('aws');
-  const views = stack.credentials.get('views');
   const principal = stack.catalog === 'polaris' ? stack.credentials.get('polaris-principal') : undefined;
   return {
     KAFKA_BOOTSTRAP_SERVERS: kafka!.url,
@@ -17,13 +17,27 @@ export function environmentOf(stack: StackContext) {
     AWS_ACCESS_KEY_ID: aws['accessKeyId']!.reveal(),
     AWS_SECRET_ACCESS_KEY: aws['secretAccessKey']!.reveal(),
     AWS_REGION: stack.config.lake.region,
-    PGHOST: postgresql!.host,
-    PGPORT: String(postgresql!.port),
-    PGUSER: views['username']!.reveal(),
-    PGPASSWORD: views['password']!.reveal(),
-    PGDATABASE: stack.config.views.database,
-    FLINK_URL: flink!.url,
+    ...viewsOf(stack),
   };
+}
+
+/** Where the views are: in RisingWave itself, or in PostgreSQL where Flink keeps them. */
+function viewsOf(stack: StackContext) {
+  const { postgresql, risingwave, flink } = stack.endpoints;
+  const at = (host: string, port: number, user: string, password: string, database: string) => ({
+    PGHOST: host,
+    PGPORT: String(port),
+    PGUSER: user,
+    PGPASSWORD: password,
+    PGDATABASE: database,
+  });
+  if (stack.engine === 'risingwave') {
+    const { user, password, database } = RISINGWAVE_LOGIN;
+    return at(risingwave!.host, risingwave!.port, user, password, database);
+  }
+  const { username, password } = stack.credentials.get('views');
+  const views = at(postgresql!.host, postgresql!.port, username!.reveal(), password!.reveal(), stack.config.views.database);
+  return { ...views, FLINK_URL: flink!.url };
 }
 
 export type Shell = 'bash' | 'fish' | 'json' | 'pyiceberg' | 'psql';

@@ -2,6 +2,7 @@ import { componentsOf } from '../components/index.js';
 import { lackingError, usageError } from '../errors.js';
 import { parseDuration, parseWhole } from '../generator/options.js';
 import { logSize, readLogs } from '../runtimes/process/logs.js';
+import { isOnKubernetes } from '../workspace/context.js';
 import { openSession, type SessionOptions } from './session.js';
 
 export interface LogsOptions extends SessionOptions {
@@ -25,9 +26,13 @@ export async function componentLogs(options: LogsOptions): Promise<void> {
   const { stack } = await openSession(options);
   // Known secrets are masked, and known is what was read.
   for (const name of stack.credentials.names()) stack.credentials.read(name);
+  if (isOnKubernetes(stack)) {
+    const { podLogs } = await import('./pod-logs.js');
+    return podLogs({ ...options, stack, name: options.component, since, lines });
+  }
   const components = componentsOf(stack);
-  const all = components.flatMap(({ name, processes }) => [
-    ...processes.map((process) => ({ name, process })),
+  const all = components.flatMap(({ name, process }) => [
+    ...(process?.names ?? []).map((process) => ({ name, process })),
     ...(name === 'flink' ? [{ name, process: GATEWAY }] : []),
   ]);
   const chosen = all

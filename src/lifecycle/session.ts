@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { findPolaris, installedPolaris, type PolarisSearch } from '../components/polaris/distribution.js';
-import type { CatalogName } from '../workspace/context.js';
+import { whyNotK3d } from '../runtimes/k3d/require.js';
+import type { CatalogName, Orders, RuntimeName } from '../workspace/context.js';
 import { openStack, type OpenedStack } from '../workspace/open.js';
 
 export interface SessionOptions {
@@ -9,11 +10,19 @@ export interface SessionOptions {
   cacheDir: string;
   packageRoot: string;
   /** Selections that flags gave: they win over variables, file and what was kept. */
-  flags?: { stack?: string | undefined; runtime?: string | undefined; engine?: string | undefined; catalog?: string | undefined };
+  flags?: {
+    stack?: string | undefined;
+    runtime?: string | undefined;
+    engine?: string | undefined;
+    catalog?: string | undefined;
+    'kubernetes.context'?: string | undefined;
+  };
   /** Choose free ports; under the lock only. */
   allocate?: { isOurs: (port: number) => boolean };
-  /** Whether `catalog: auto` may download Polaris: only `up` may. */
+  /** Whether `catalog: auto` may download Polaris, and `auto` is explained: for `up` only. */
   download?: boolean;
+  /** What this one run may do beside the settings. */
+  orders?: Orders;
   signal?: AbortSignal;
   note?: (text: string) => void;
 }
@@ -29,8 +38,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     cacheDir: options.cacheDir,
     packageRoot: options.packageRoot,
     allocate: options.allocate,
+    orders: options.orders,
+    resolveRuntime: () => resolveRuntime(options),
     resolveCatalog: (config) => resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options),
   });
+}
+
+/** `auto`: k3d where Docker answers and k3d is there, else processes; `up` says why. */
+async function resolveRuntime({ download = false, signal, note }: SessionOptions): Promise<RuntimeName> {
+  const why = await whyNotK3d(signal);
+  if (why === undefined) return 'k3d';
+  if (download) note?.(`Runtime: plain processes, since ${why} (--runtime k3d tells more)`);
+  return 'process';
 }
 
 /** `auto`: Polaris where its distribution can be had, else the Iceberg REST catalog; `up` says so. */

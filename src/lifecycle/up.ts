@@ -1,18 +1,13 @@
-import { componentsOf } from '../components/index.js';
-import { requirePolaris } from '../components/polaris/distribution.js';
-import { requireToolchain } from '../runtimes/process/install/require.js';
-import { ownPorts } from '../runtimes/process/ports.js';
-import { listProcesses } from '../runtimes/process/state.js';
-import { stopProcess } from '../runtimes/process/stop.js';
-import type { ProcessState } from '../runtimes/types.js';
 import { usageError } from '../errors.js';
 import type { OnEvent, RunResult } from '../playbook/events.js';
 import type { StackContext } from '../workspace/context.js';
-import { writeKept } from '../workspace/kept.js';
+import { readKept, writeKept } from '../workspace/kept.js';
 import { acquireLock, type Lock } from '../workspace/lock.js';
 import { refuseTakenOrders } from '../workspace/ports.js';
 import { findWorkspace, prepareWorkspace, type Workspace } from '../workspace/workspace.js';
 import { loadDefinition, runStack } from './graph.js';
+import { refuseDownloads } from './offline.js';
+import { runtimeOf } from './runtime.js';
 import { openSession, type Session, type SessionOptions } from './session.js';
 
 export interface UpOptions extends Omit<SessionOptions, 'allocate'> {
@@ -35,29 +30,46 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
     const session = await openSession(options);
     const definition = await loadDefinition(options.packageRoot, session.stack.stack);
     for (const line of describeChanges(session)) options.note(line);
-    return { stack: session.stack, run: await runStack({ ...options, stack: session.stack, definition }, 'check') };
+    const { stack } = session;
+    const runtime = await runtimeOf(stack.runtime);
+    const look = () => runStack({ ...options, stack, definition }, 'check');
+    return { stack, run: await runtime.withAccess(stack, options.signal, look) };
   }
   // All that can be wrong with settings and machine is said before anything is written.
-  const preview = await openSession({ ...options, download: true });
+  const preview = await openSession({ ...options, download: options.orders?.offline !== true });
   const definition = await loadDefinition(options.packageRoot, preview.stack.stack);
-  if (preview.stack.catalog === 'polaris') await requirePolaris(preview.stack);
-  await requireToolchain(preview.stack);
+  const runtime = await runtimeOf(preview.stack.runtime);
+  if (options.orders?.offline === true) await refuseDownloads(preview.stack);
+  await runtime.require(preview.stack, options.signal);
   const workspace = findWorkspace(options.folder);
-  await refuseTakenOrders(preview.orderedPorts, await ownPorts(workspace));
+  const before = readKept(workspace);
+  const runtimes = [runtime, await runtimeOf(before?.runtime ?? preview.stack.runtime)];
+  const ownPorts = await Promise.all(runtimes.map((one) => one.ownPorts(workspace, preview.stack)));
+  await refuseTakenOrders(preview.orderedPorts, (port) => ownPorts.some((isOurs) => isOurs(port)));
   await agree(preview, options);
 
   await prepareWorkspace(workspace);
   return withLock(workspace, 'up', async () => {
-    const running = await listProcesses(workspace);
-    // The catalog was settled above: it is not looked for, nor downloaded, twice.
-    const flags = { ...options.flags, catalog: preview.stack.catalog };
-    const { stack, moved } = await openSession({ ...options, flags, allocate: { isOurs: await ownPorts(workspace) } });
+    // Another runtime's servers would hold the ports of this one; in another cluster nobody would look after them.
+    if (before !== undefined && (before.runtime !== preview.stack.runtime || before.context !== preview.stack.context))
+      await (await runtimeOf(before.runtime)).down(workspace, { ...options, keepData: true });
+    // Both were settled above: nothing is looked for, nor downloaded, twice.
+    const flags = { ...options.flags, runtime: preview.stack.runtime, catalog: preview.stack.catalog };
+    const { stack, moved } = await openSession({
+      ...options,
+      flags,
+      allocate: { isOurs: await runtime.ownPorts(workspace, preview.stack) },
+    });
     for (const { name, from, to, holder } of moved)
       options.note(`Port ${from} (${name}) is taken${holder === undefined ? '' : ` by ${holder}`}; ${to} is used instead`);
     await writeKept(workspace, stack);
-    await stopUnwanted(stack, running, options.signal);
-    const run = await runStack({ ...options, stack, definition }, 'apply');
-    return { stack, run };
+    await runtime.withdraw(stack, options.signal);
+    try {
+      const run = await runtime.withAccess(stack, options.signal, () => runStack({ ...options, stack, definition }, 'apply'));
+      return { stack, run };
+    } finally {
+      await runtime.settle(stack);
+    }
   });
 }
 
@@ -87,12 +99,4 @@ async function agree(session: Session, { consent, note }: UpOptions): Promise<vo
     message: 'Nothing was changed',
     hint: 'Leave the flags out to keep what is here, or use another folder (--workspace DIR)',
   });
-}
-
-/** Servers that an earlier choice started, such as the other catalog, would hold the ports of this one. */
-async function stopUnwanted(stack: StackContext, running: ProcessState[], signal: AbortSignal): Promise<void> {
-  const wanted = new Set(componentsOf(stack).map(({ name }) => name));
-  await Promise.all(
-    running.filter(({ component }) => !wanted.has(component)).map(({ name }) => stopProcess(stack.workspace, name, signal)),
-  );
 }

@@ -1,30 +1,33 @@
 import { probeFlow, type Latency } from '../doctor/probe.js';
-import { readTables, verifyFlow, type Proof, type VerifyOptions } from '../doctor/verify.js';
-import { isWindowed } from '../doctor/pipeline.js';
+import { beforeGame, type Expectations, type Played } from '../doctor/expected.js';
+import { verifyFlow, type Proof, type VerifyOptions } from '../doctor/verify.js';
 import type { StackContext } from '../workspace/context.js';
 import { loadDefinition, pipelineOf } from './graph.js';
+import { runtimeOf } from './runtime.js';
 
 export interface VerifyStackOptions {
   probe: boolean;
   /** What else to wait for, and how long. */
-  wait?: Pick<VerifyOptions, 'windows' | 'minimumRows' | 'patienceMs'>;
+  wait?: Pick<VerifyOptions, 'windows' | 'expected' | 'patienceMs'>;
   signal: AbortSignal;
   progress: (text: string) => void;
 }
 
-/** Rows of the tables that get one for each event, by name. */
-export async function runningTotals(stack: StackContext, signal: AbortSignal): Promise<Record<string, number>> {
-  const pipeline = pipelineOf(await loadDefinition(stack.packageRoot, stack.stack), stack);
-  const tables = pipeline.tables.filter((table) => !isWindowed(table));
-  const facts = await readTables(stack, { ...pipeline, tables }, signal);
-  return Object.fromEntries(tables.map(({ name }) => [name, facts[name]?.rows ?? 0]));
+/** To be called before events are played; what it gives tells what the tables have to hold after them. */
+export async function expectEvents(stack: StackContext, signal: AbortSignal): Promise<(played: Played) => Expectations> {
+  return beforeGame(stack, pipelineOf(await loadDefinition(stack.packageRoot, stack.stack), stack), signal);
 }
 
+export type StackProof = Proof & { latency?: { view: Latency; table: Latency } };
+
 /** Proves that events flow; with `probe` by sending some. */
-export async function verifyStack(
-  stack: StackContext,
-  options: VerifyStackOptions,
-): Promise<Proof & { latency?: { view: Latency; table: Latency } }> {
+export async function verifyStack(stack: StackContext, options: VerifyStackOptions): Promise<StackProof> {
+  const runtime = await runtimeOf(stack.runtime);
+  return runtime.withAccess(stack, options.signal, () => prove(stack, options));
+}
+
+/** The same for whoever has access to the endpoints already. */
+export async function prove(stack: StackContext, options: VerifyStackOptions): Promise<StackProof> {
   const { signal, progress } = options;
   const pipeline = pipelineOf(await loadDefinition(stack.packageRoot, stack.stack), stack);
   progress('following the way of the data');

@@ -1,5 +1,5 @@
 import type { PostgresTarget } from '../clients/postgresql.js';
-import type { S3Client } from '../clients/s3.js';
+import type { S3Client, S3Options } from '../clients/s3.js';
 import { usageError } from '../errors.js';
 import type { Endpoint } from '../workspace/context.js';
 import type { Credential } from '../workspace/credentials.js';
@@ -7,7 +7,7 @@ import type { Secret } from '../workspace/secret.js';
 import type { TaskContext } from './contract.js';
 
 /** Where a component listens; throws when the stack has no such component. */
-export function endpointOf({ stack }: TaskContext, name: string): Endpoint {
+export function endpointOf({ stack }: Pick<TaskContext, 'stack'>, name: string): Endpoint {
   const endpoint = stack.endpoints[name];
   if (endpoint === undefined)
     throw usageError({ code: 'NO_ENDPOINT', message: `The stack ${stack.stack} has no component ${name}`, hint: 'See `forge urls`' });
@@ -27,8 +27,8 @@ export function postgresAdmin(context: TaskContext, database = 'postgres'): Post
   return { host, port, user: field(credential, 'username').reveal(), password: field(credential, 'password'), database };
 }
 
-/** The object store of the stack. */
-export async function s3Of(context: TaskContext): Promise<S3Client> {
+/** The object store of the stack, with the keys that the stack has. */
+export async function s3Of(context: Pick<TaskContext, 'stack' | 'signal'>, options: Omit<S3Options, 'signal'> = {}): Promise<S3Client> {
   const { connectS3 } = await import('../clients/s3.js');
   const credential = context.stack.credentials.get('aws');
   return connectS3(
@@ -38,7 +38,7 @@ export async function s3Of(context: TaskContext): Promise<S3Client> {
       accessKeyId: field(credential, 'accessKeyId'),
       secretAccessKey: field(credential, 'secretAccessKey'),
     },
-    { signal: context.signal },
+    { signal: context.signal, ...options },
   );
 }
 

@@ -8,6 +8,9 @@ export interface Difference {
   should: string;
 }
 
+/** `mode is 0644, should be 0600`, for messages. */
+export const describeDifference = ({ field, is, should }: Difference): string => `${field} is ${is}, should be ${should}`;
+
 /** What a module saw. `unknown` never means missing: a server that does not answer is an error, not an invitation to create. */
 export type Observation =
   | { state: 'in-sync'; message?: string }

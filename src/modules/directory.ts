@@ -2,8 +2,8 @@ import { rm, rmdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { lackingError } from '../errors.js';
 import { ensureDir, fileError } from '../workspace/atomic.js';
-import { defineModule, type TaskContext } from './contract.js';
-import { describeDifference, entryAt, insideOf, isInForge, modeDifference, modeSchema, modeText } from './local-path.js';
+import { defineModule, describeDifference, type TaskContext } from './contract.js';
+import { entryAt, insideOf, isInForge, modeDifference, modeSchema, modeText } from './local-path.js';
 
 const schema = z.strictObject({
   path: z.string().min(1).describe('Folder, relative to the workspace'),

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { z } from 'zod';
-import { flinkClient } from '../clients/flink.js';
+import { flinkClient, hasEnded, type FlinkClient, type FlinkJob } from '../clients/flink.js';
 import { stackCatalog, tableFacts } from '../clients/iceberg.js';
 import { quoteIdentifier, withPostgres } from '../clients/postgresql.js';
 import { sqlGateway } from '../components/flink/gateway.js';
+import { jobState } from '../components/flink/state.js';
 import {
   cancelJob,
   endJob,
@@ -59,15 +59,10 @@ export const flinkJob = defineModule<Args>({
     if (wanted === undefined) throw missingScript(args.sql);
     const gateway = sqlGateway(stack);
     try {
-      let finding = await findJob(flink, wanted);
-      let before = '';
-      if (finding.state === 'several') {
-        for (const job of finding.surplus) await cancelJob(flink, job, signal);
-        before = `${finding.why}; one was kept`;
-        finding = await findJob(flink, wanted);
-        if (finding.state === 'running') return before;
-        before += '; ';
-      }
+      await gateway.stopLeftOver();
+      const { finding, several } = await keepOne(flink, wanted, signal);
+      if (several !== undefined && finding.state === 'running') return several;
+      const before = several === undefined ? '' : `${several}; `;
       if (finding.state === 'running') return 'the SQL gateway that an interrupted run left was stopped';
       if (finding.state === 'settling') {
         context.waitingFor(`${finding.why}, to run again`);
@@ -77,28 +72,28 @@ export const flinkJob = defineModule<Args>({
       const gatewayUp = gateway.start(signal, context.waitingFor);
       // An early failure of the gateway must not become an unhandled rejection while the old job is being stopped.
       gatewayUp.catch(() => undefined);
-      const stateRoot = path.join(stack.workspace.data, 'flink', 'jobs', args.name);
-      if (finding.state === 'several')
-        throw serverError({ code: 'JOBS_APPEAR', message: `${finding.why}, again`, hint: 'Something else submits them: end that first' });
+      const state = await jobState(stack, args.name, signal);
       if (finding.state === 'different') {
         context.progress('stopping the job with a savepoint');
-        await endJob(flink, finding.job, await stateFolder(stateRoot, finding.was), signal);
+        await endJob(flink, finding.job, await stateFolder(state, finding.was), signal);
       }
-      const start = await startingPoint(stateRoot, identityOf(wanted));
+      const start = await startingPoint(state, identityOf(wanted));
       context.waitingFor('the SQL gateway');
       const gatewayUrl = await gatewayUp;
       context.waitingFor(`job ${args.name} to run`);
       const submit = async (from?: SavedState): Promise<void> => {
         if (from === undefined) await emptyViews(args, context);
-        await submitJob({
+        const { id } = await submitJob({
           flinkUrl: stack.endpoints['flink']!.url,
           gatewayUrl,
-          stateRoot,
+          state,
           wanted,
           from,
           signal,
           progress: context.progress,
         });
+        // On Kubernetes the gateway stays: what an interrupted run had asked of it may have come meanwhile.
+        for (const job of await othersOf(flink, args.name, id)) await cancelJob(flink, job, signal);
       };
       return `${before}${finding.why}; submitted, ${await submitFrom(start, submit)}`;
     } finally {
@@ -108,11 +103,38 @@ export const flinkJob = defineModule<Args>({
 
   async remove(args, context): Promise<void> {
     const flink = flinkClient(context.stack.endpoints['flink']!.url, context.signal);
-    const jobs = (await flink.jobs()).filter((job) => job.name === args.name && !['FAILED', 'CANCELED', 'FINISHED'].includes(job.status));
-    for (const job of jobs) await flink.cancel(job.id);
+    // First, so that nothing is submitted any more.
     await sqlGateway(context.stack).stop();
+    const jobs = (await flink.jobs()).filter((job) => job.name === args.name && !hasEnded(job));
+    for (const job of jobs) await flink.cancel(job.id);
   },
 });
+
+/** More often than an interrupted run can have asked for it. */
+const ROUNDS = 5;
+
+/**
+ * Ends all jobs of this name but one, also those that appear while others are being ended; `several` tells that there were more.
+ * @throws ForgeError JOBS_APPEAR when there is no end to them
+ */
+async function keepOne(
+  flink: FlinkClient,
+  wanted: WantedJob,
+  signal: AbortSignal,
+): Promise<{ finding: Exclude<JobFinding, { state: 'several' }>; several?: string }> {
+  let several: string | undefined;
+  for (let round = 0; ; round++) {
+    const finding = await findJob(flink, wanted);
+    if (finding.state !== 'several') return { finding, ...(several === undefined ? {} : { several }) };
+    if (round === ROUNDS)
+      throw serverError({ code: 'JOBS_APPEAR', message: `${finding.why}, again`, hint: 'Something else submits them: end that first' });
+    several = `${finding.why}; one was kept`;
+    for (const job of finding.surplus) await cancelJob(flink, job, signal);
+  }
+}
+
+const othersOf = async (flink: FlinkClient, name: string, own: string): Promise<FlinkJob[]> =>
+  (await flink.jobs()).filter((job) => job.name === name && job.id !== own && !hasEnded(job));
 
 const drift = (field: string, is: string, should: string, message: string): Observation => ({
   state: 'drifted',

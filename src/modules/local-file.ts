@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { lackingError } from '../errors.js';
 import { ensureDir, fileError, writeFileAtomic } from '../workspace/atomic.js';
 import { redact } from '../workspace/secret.js';
-import type { Difference, Observation } from './contract.js';
-import { describeDifference, entryAt, modeDifference, notReadable } from './local-path.js';
+import { describeDifference, type Difference, type Observation } from './contract.js';
+import { entryAt, modeDifference, notReadable } from './local-path.js';
 
 export interface WantedFile {
   /** As the playbook calls it. */

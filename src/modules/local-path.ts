@@ -35,9 +35,6 @@ export async function entryAt(file: string): Promise<Entry | undefined> {
 export const modeDifference = (is: number, should: number, field = 'mode'): Difference[] =>
   is === should ? [] : [{ field, is: modeText(is), should: modeText(should) }];
 
-/** `mode 0644, should be 0600`, for messages. */
-export const describeDifference = ({ field, is, should }: Difference): string => `${field} is ${is}, should be ${should}`;
-
 /**
  * The absolute path of something that a task may write: inside `base`, also when a folder on the way is a symbolic link.
  * `.forge` itself may be a link: a person put it on another disk.

@@ -6,6 +6,7 @@ import { bootstrapRealm } from '../components/polaris/bootstrap.js';
 import { CATALOG_DATABASE } from '../components/polaris/settings.js';
 import { polarisHome, polarisJava } from '../components/polaris/polaris.js';
 import { ForgeError, serverError } from '../errors.js';
+import { isOnKubernetes } from '../workspace/context.js';
 import { endpointOf } from './connect.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
 
@@ -58,9 +59,10 @@ async function serverTakes({ stack, signal }: TaskContext): Promise<boolean | un
  */
 export const polarisRealm = defineModule<Args>({
   name: 'polaris.realm',
-  summary: "Polaris' realm with its root user, made by bin/admin with the credentials in .forge/credentials/polaris-root.json",
+  summary: "Polaris' realm with its root user, made by its admin tool with the credentials in .forge/credentials/polaris-root.json",
   schema,
-  timeoutSeconds: 180,
+  // On Kubernetes the image of the admin tool may have to be pulled.
+  timeoutSeconds: 2400,
   async observe(args, context) {
     const taken = await serverTakes(context);
     if (taken === true) return { state: 'in-sync' };
@@ -75,10 +77,15 @@ export const polarisRealm = defineModule<Args>({
       throw serverError({
         code: 'POLARIS_ROOT_LOST',
         message: `${observation.message.replace(/^t/, 'T')}, and Polaris keeps only a hash of them`,
-        hint: `Put the old ${FILE} back, or start over with \`forge down\` and \`forge up\``,
+        hint: `Put the old ${FILE} back, or make the catalog anew, without its tables: \`forge catalog reset\`, then \`forge up\``,
       });
-    progress('bin/admin makes the realm');
-    await bootstrapRealm(stack, database, polarisHome(stack), await polarisJava(), signal);
+    if (isOnKubernetes(stack)) {
+      const { bootstrapInCluster } = await import('../components/polaris/bootstrap-job.js');
+      await bootstrapInCluster(stack, signal, progress);
+    } else {
+      progress('bin/admin makes the realm');
+      await bootstrapRealm(stack, database, polarisHome(stack), await polarisJava(), signal);
+    }
     return `Polaris had no realm ${POLARIS_REALM}; bootstrapped with the credentials in ${FILE}`;
   },
   async remove(args, context) {

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { componentOf } from '../components/index.js';
+import { processPartOf } from '../components/index.js';
 import { changedParts } from '../components/component.js';
 import { installedPackages } from '../components/packages.js';
 import { ForgeError, serverError } from '../errors.js';
-import { probeOnce } from '../runtimes/process/ready.js';
+import { probeOnce } from '../runtimes/probe.js';
 import { strangerAnswers } from '../runtimes/process/ports.js';
 import { awaitProcess, startProcess, type StartContext } from '../runtimes/process/spawn.js';
 import { processState } from '../runtimes/process/state.js';
@@ -17,9 +17,10 @@ type Args = z.output<typeof schema>;
 
 /** A server that was fine may be busy for a while; one that is silent for longer than this is started anew. */
 const SILENT_MS = 25_000;
+const GLANCE_MS = 3_000;
 
 async function specOf({ component, process }: Args, { stack }: TaskContext): Promise<ProcessSpec> {
-  const specs = await componentOf(component).specs(stack, await installedPackages(stack));
+  const specs = await processPartOf(component).specs(stack, await installedPackages(stack));
   const spec = specs.find((candidate) => candidate.name === process);
   if (spec !== undefined) return spec;
   throw serverError({ code: 'UNKNOWN_PROCESS', message: `${component} has no process ${process}`, hint: 'Mend the playbook' });
@@ -50,9 +51,10 @@ async function observeRunning(args: Args, state: ProcessState, context: TaskCont
     return { state: 'drifted', message: `its ${changed.join(' and ')} changed`, diff };
   }
   context.waitingFor(spec.ready.description);
-  const limit = Date.now() + (ageSeconds(state) < spec.readySeconds ? 0 : SILENT_MS);
+  const glance = context.stack.orders?.glance === true;
+  const limit = Date.now() + (ageSeconds(state) < spec.readySeconds ? 0 : glance ? GLANCE_MS : SILENT_MS);
   for (;;) {
-    const { holds, why } = await probeOnce(spec.ready, context.signal);
+    const { holds, why } = await probeOnce(spec.ready, context.signal, glance ? GLANCE_MS : undefined);
     if (holds) {
       const stranger = await strangerAnswers(spec, context.stack.ports, context.stack.workspace);
       if (stranger === undefined) return { state: 'in-sync' };
@@ -60,6 +62,8 @@ async function observeRunning(args: Args, state: ProcessState, context: TaskCont
     }
     await delay(100, undefined, { signal: context.signal });
     if (Date.now() < limit && (await processState(context.stack.workspace, spec.name)).state === 'running') continue;
+    // What stands on it cannot be seen either, and is not asked for.
+    if (glance) return { state: 'unknown', reason: `it runs but does not serve (${why ?? 'not ready'})` };
     const diff = [{ field: 'answer', is: why ?? 'not ready', should: 'ready' }];
     const starting = ageSeconds(state) < spec.readySeconds;
     return { state: 'drifted', message: starting ? 'it is still starting' : `it runs but does not serve (${why ?? 'not ready'})`, diff };
@@ -89,7 +93,10 @@ export const processModule = defineModule<Args>({
       return 'it was still starting; it is ready now';
     }
     const ran = await stopProcess(workspace, spec.name, context.signal);
-    await componentOf(args.component).prepare(context.stack, await installedPackages(context.stack), spec.name, context.signal);
+    const component = processPartOf(args.component);
+    const packages = await installedPackages(context.stack);
+    await component.prepare(context.stack, packages, spec.name, context.signal);
+    await component.beside?.(context.stack, packages, spec.name, context.signal);
     await startProcess(spec, startContext(context));
     return `${observation.message ?? 'was not running'}; ${ran ? 'restarted' : 'started'}`;
   },

@@ -1,12 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
-import { lackingError } from '../errors.js';
 import { ensureDir } from '../workspace/atomic.js';
-import { defineModule, type Difference, type TaskContext } from './contract.js';
-import { describeDifference, entryAt, modeDifference } from './local-path.js';
-
-const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
+import { defineModule, describeDifference, type Difference } from './contract.js';
+import { FILE_MODE, FOLDER_MODE, look, ownerDifference } from './credential-file.js';
+import { modeDifference } from './local-path.js';
 
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'expected lower-case letters, digits and hyphens'),
@@ -24,7 +21,7 @@ export const secret = defineModule<Args>({
   timeoutSeconds: 10,
 
   async observe(args, context) {
-    const { file, fields, folderMode, fileEntry } = await look(args, context);
+    const { file, fields, folderMode, fileEntry } = await look(args.name, context);
     if (fields === undefined) return { state: 'missing', message: `no credential ${args.name}` };
     const diff: Difference[] = [
       ...modeDifference(folderMode ?? 0, FOLDER_MODE, 'mode of the folder'),
@@ -38,7 +35,7 @@ export const secret = defineModule<Args>({
 
   async apply(args, observation, context) {
     const { credentials } = context.stack;
-    const { fields = {} } = await look(args, context);
+    const { fields = {} } = await look(args.name, context);
     const complete = { ...fields };
     for (const [field, wanted] of Object.entries(args.fields))
       if (typeof wanted === 'string') complete[field] = wanted;
@@ -52,26 +49,6 @@ export const secret = defineModule<Args>({
     await context.stack.credentials.remove(args.name);
   },
 });
-
-async function look({ name }: Args, { stack }: TaskContext) {
-  const file = stack.credentials.file(name);
-  const fileEntry = await entryAt(file);
-  if (fileEntry !== undefined && fileEntry.kind !== 'file')
-    throw lackingError({
-      code: 'CREDENTIAL_UNREADABLE',
-      message: `The credential ${file} is a ${fileEntry.kind}, not a file`,
-      hint: 'Put the file itself in its place, or remove it and run `forge up`, which makes a new one',
-    });
-  const read = fileEntry === undefined ? undefined : stack.credentials.read(name);
-  const fields = read && Object.fromEntries(Object.entries(read).map(([field, value]) => [field, value.reveal()]));
-  return { file, fields, fileEntry, folderMode: (await entryAt(stack.workspace.credentials))?.mode };
-}
-
-/** Another owner could read it, or change it. */
-function ownerDifference(uid: number | undefined): Difference[] {
-  const own = process.getuid?.();
-  return uid === undefined || own === undefined || uid === own ? [] : [{ field: 'owner', is: `user ${uid}`, should: `user ${own}` }];
-}
 
 function fieldDifference(field: string, is: string | undefined, wanted: Args['fields'][string]): Difference[] {
   if (is === undefined) return [{ field, is: 'missing', should: 'there' }];

@@ -1,4 +1,4 @@
-import type { Difference, Observation, TaskContext, TaskModule } from '../modules/contract.js';
+import { describeDifference, type Observation, type TaskContext, type TaskModule } from '../modules/contract.js';
 import { ForgeError, messageOf, serverError, usageError } from '../errors.js';
 import type { Task } from './task.js';
 
@@ -58,7 +58,7 @@ export function unknownError(task: Task, { observation, error }: Seen, after = '
   return serverError({
     code: 'TASK_UNKNOWN',
     message: `Task ${task.id} (${task.module}) cannot be observed${after}, so nothing was changed blindly: ${reason}`,
-    hint: 'See `forge status` for what stands, then run the same command again',
+    hint: '`forge doctor` says what is wrong; then run the same command again',
     cause: error,
   });
 }
@@ -79,11 +79,7 @@ export function timeoutError(task: Task, doing: string, seconds: number, cause: 
   return serverError({
     code: 'TASK_TIMEOUT',
     message: `Task ${task.id} (${task.module}) was not done after ${seconds.toFixed(1)} s; it was ${doing}`,
-    hint: 'See `forge status` and `forge logs COMPONENT` for what holds it up, then run the same command again',
+    hint: '`forge doctor` and `forge logs COMPONENT` tell what holds it up; then run the same command again',
     cause,
   });
-}
-
-export function describeDifference({ field, is, should }: Difference): string {
-  return `${field} is ${is}, should be ${should}`;
 }

@@ -39,6 +39,8 @@ export interface TaskResult {
   seconds: number;
   message?: string;
   diff?: Difference[];
+  /** Why this one could not be seen: a task before it that failed, or with check one that would change first. */
+  behind?: string;
   /** What was thrown, untouched; only on `failed`. */
   error?: unknown;
 }

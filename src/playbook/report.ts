@@ -11,7 +11,7 @@ export interface Reporter {
   now: () => TaskState;
   progress: (text: string) => void;
   /** The final event, and the same as a result. Whatever is told after it is dropped. */
-  end: (status: TaskStatus, details?: Details & { error?: unknown }) => TaskResult;
+  end: (status: TaskStatus, details?: Details & Pick<TaskResult, 'error' | 'behind'>) => TaskResult;
 }
 
 export function reporterFor(task: Task, onEvent: OnEvent): Reporter {
@@ -30,7 +30,7 @@ export function reporterFor(task: Task, onEvent: OnEvent): Reporter {
     },
     now: () => now,
     progress: (text) => tell({ progress: redact(text) }),
-    end: (status, { error, message, diff } = {}) => {
+    end: (status, { error, behind, message, diff } = {}) => {
       now = status;
       const seconds = begun === undefined ? 0 : Math.round(performance.now() - begun) / 1000;
       const told = {
@@ -39,7 +39,16 @@ export function reporterFor(task: Task, onEvent: OnEvent): Reporter {
       };
       tell({ seconds, ...told });
       ended = true;
-      return { id, module, play, status, seconds, ...told, ...(error === undefined ? {} : { error }) };
+      return {
+        id,
+        module,
+        play,
+        status,
+        seconds,
+        ...told,
+        ...(behind === undefined ? {} : { behind }),
+        ...(error === undefined ? {} : { error }),
+      };
     },
   };
 }

@@ -18,6 +18,8 @@ export interface GraphOptions {
   /** Renders the templates of a task's arguments, right before they are needed: earlier tasks make secrets. */
   renderArgs: (task: Task, stack: StackContext) => unknown;
   onEvent?: OnEvent;
+  /** Told of each task as it ends. */
+  onResult?: (result: TaskResult) => void;
   /** Tasks at once; 16 when left out. */
   concurrency?: number;
   /** How long a task that was told to stop may take to do so; 5 s when left out. */
@@ -89,7 +91,8 @@ async function run(
   const settle = async (task: Task, before: Ended[]): Promise<Ended> => {
     const reporter = reporterOf(task);
     const blocker = mode === 'remove' ? undefined : before.find((ended) => ended.blocker !== undefined)?.blocker;
-    if (blocker !== undefined) return { blocker, result: reporter.end('skipped', { message: `not run: needs ${blocker}` }) };
+    if (blocker !== undefined)
+      return { blocker, result: reporter.end('skipped', { message: `not run: needs ${blocker}`, behind: blocker }) };
     if (signal.aborted) return { blocker: task.id, result: reporter.end('skipped', { message: 'not run: interrupted' }) };
     try {
       const module = moduleOf(options, task);
@@ -111,6 +114,7 @@ async function run(
   await walk(nodes, options.concurrency ?? 16, async (task, before: Ended[]) => {
     const ended = await settle(task, before);
     results.set(task.id, ended.result);
+    options.onResult?.(ended.result);
     return ended;
   });
   if (signal.aborted) throw interruption(signal);
@@ -157,7 +161,7 @@ async function checkTask(work: Work): Promise<Ended> {
       return { pending: task.id, result: reporter.end('changed', observation) };
     case 'unknown':
       if (pending === undefined) throw unknownError(task, seen);
-      return { pending: task.id, result: reporter.end('changed', { message: `not known until ${pending} stands` }) };
+      return { pending: task.id, result: reporter.end('changed', { message: `not known until ${pending} stands`, behind: pending }) };
   }
 }
 

@@ -81,6 +81,13 @@ const full = (file: string, cause: unknown): ForgeError =>
 
 const CAUSES: Record<string, (file: string, cause: unknown) => ForgeError> = {
   ENOSPC: full,
+  EFBIG: (file, cause) =>
+    lackingError({
+      code: 'FILE_TOO_LARGE',
+      message: `Cannot write ${file}: this shell allows no larger files`,
+      hint: 'Lift the limit (`ulimit -f unlimited`), then run the same command again; nothing is half written',
+      cause,
+    }),
   EDQUOT: full,
   EACCES: notWritable('permission denied'),
   EPERM: notWritable('operation not permitted'),

@@ -2,7 +2,7 @@ import { constants, existsSync, readdirSync, readFileSync, rmSync } from 'node:f
 import path from 'node:path';
 import { lackingError, messageOf, usageError } from '../errors.js';
 import { ensureDir, fileError, writeFileAtomic } from './atomic.js';
-import { Secret } from './secret.js';
+import { rememberSecret, Secret, SHORTEST_SECRET } from './secret.js';
 import type { Workspace } from './workspace.js';
 
 /** One credential: named fields, such as username and password; all of them are handled as secrets. */
@@ -10,7 +10,10 @@ export type Credential = Record<string, Secret>;
 
 /** The files of .forge/credentials, one JSON object of strings each (`NAME.json`, mode 0600 in a 0700 folder). */
 export interface Credentials {
-  /** Undefined when there is no such file. Throws ForgeError CREDENTIAL_UNREADABLE when the file is damaged. */
+  /**
+   * Undefined when there is no such file. Throws ForgeError CREDENTIAL_UNREADABLE when the file is damaged, CREDENTIAL_REFUSED
+   * for a value that not every server would take as it is.
+   */
   read(name: string): Credential | undefined;
   /** Like `read`, but throws ForgeError CREDENTIAL_MISSING. */
   get(name: string): Credential;
@@ -40,6 +43,9 @@ export function openCredentials({ credentials: folder }: Pick<Workspace, 'creden
     }
     const fields = parse(text);
     if (fields === undefined) throw unreadable(file(name), 'it is not a JSON object of strings');
+    // Before anything is said of them.
+    for (const [field, value] of Object.entries(fields)) if (field !== 'username') rememberSecret(value);
+    for (const [field, value] of Object.entries(fields)) refuse(file(name), field, value);
     return Object.fromEntries(
       Object.entries(fields).map(([field, value]) => [field, new Secret(value, { remember: field !== 'username' })]),
     );
@@ -72,6 +78,38 @@ export function openCredentials({ credentials: folder }: Pick<Workspace, 'creden
         .filter((entry) => /^[^.].*\.json$/.test(entry))
         .map((entry) => entry.slice(0, -'.json'.length)),
   };
+}
+
+/** PEM has lines; whether it is a key is asked where it is used. */
+const KEYS = ['publicKey', 'privateKey'];
+/** They stand before a colon, in a list and in a path: in the headers of S3 and OAuth2. */
+const IDENTIFIERS = ['accessKeyId', 'clientId'];
+
+/**
+ * Credentials go through SQL, YAML, JSON, properties, environments and the headers of HTTP. What one of them would read in
+ * another way is refused here, with its name and never its value, before any server is told half of it.
+ */
+function refuse(file: string, field: string, value: string): void {
+  const why = KEYS.includes(field) ? undefined : whyRefused(field, value);
+  if (why === undefined) return;
+  throw usageError({
+    code: 'CREDENTIAL_REFUSED',
+    message: `The credential ${file} cannot be used: ${field} ${why}`,
+    hint: 'Correct it, or remove the file and run `forge up`, which makes a new one',
+  });
+}
+
+function whyRefused(field: string, value: string): string | undefined {
+  if (value === '') return 'is empty';
+  if (/[\r\n]/.test(value)) return 'has more than one line';
+  if (!/^[ -~]*$/.test(value)) return 'has other characters than the printable ones of ASCII';
+  if (value.trim() !== value) return 'begins or ends with a blank';
+  if (value.includes('${')) return 'has a ${, which Polaris would take for a variable';
+  if (IDENTIFIERS.includes(field) && /[ ,:/=]/.test(value)) return 'has a blank, comma, colon, slash or equals sign';
+  if (/password|secret|token|key$/i.test(field) && value.length < SHORTEST_SECRET)
+    return `is shorter than ${SHORTEST_SECRET} characters: easy to guess, and too common a text to mask`;
+  if (value.length > (field === 'username' ? 63 : 512)) return 'is too long';
+  return undefined;
 }
 
 function parse(text: string): Record<string, string> | undefined {

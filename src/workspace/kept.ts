@@ -10,15 +10,21 @@ const VERSION = 1;
 
 /** What `up` was told and chose (.forge/stack.json), so that other commands need no flags. It says nothing of what exists. */
 export interface Kept extends Selection {
+  /** With the runtime kubernetes. */
+  context?: string;
+  /** Every context that the stack was brought up in since the last `down`, this one included: `down` goes to all of them. */
+  contexts?: string[];
   ports: Record<string, number>;
 }
 
 /** Keys that it does not know are left out: a later forge of the same version may add some. */
 const schema = z.object({
   stack: z.string().min(1),
-  runtime: z.enum(['process'] satisfies RuntimeName[]),
-  engine: z.enum(['flink'] satisfies EngineName[]),
+  runtime: z.enum(['process', 'k3d', 'kubernetes'] satisfies RuntimeName[]),
+  engine: z.enum(['flink', 'risingwave'] satisfies EngineName[]),
   catalog: z.enum(['polaris', 'iceberg-rest'] satisfies CatalogName[]),
+  context: z.string().min(1).optional(),
+  contexts: z.array(z.string().min(1)).optional(),
   ports: z.record(z.string(), z.int().min(1).max(65535)),
 });
 
@@ -49,12 +55,19 @@ export function readKept(workspace: Pick<Workspace, 'forgeDir'>): Kept | undefin
       hint: 'Use that version of forge for this workspace',
     });
   const checked = schema.safeParse(value);
-  if (checked.success) return checked.data;
+  if (checked.success) {
+    const { context, contexts, ...rest } = checked.data;
+    return { ...rest, ...(context === undefined ? {} : { context }), ...(contexts === undefined ? {} : { contexts }) };
+  }
   throw damaged(file, checked.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }
 
-export async function writeKept(workspace: Workspace, { stack, runtime, engine, catalog, ports }: Kept): Promise<void> {
-  const text = `${JSON.stringify({ version: VERSION, id: workspace.id, stack, runtime, engine, catalog, ports }, null, 2)}\n`;
+export async function writeKept(workspace: Workspace, { stack, runtime, engine, catalog, context, ports }: Kept): Promise<void> {
+  const before = contextsBefore(workspace);
+  const contexts = context === undefined || before.includes(context) ? before : [...before, context];
+  const kept: Kept = { stack, runtime, engine, catalog, ...(context === undefined ? {} : { context }), ports };
+  if (contexts.length > 0) kept.contexts = contexts;
+  const text = `${JSON.stringify({ version: VERSION, id: workspace.id, ...kept }, null, 2)}\n`;
   try {
     if (readFileSync(keptFile(workspace), 'utf8') === text) return;
   } catch {
@@ -63,9 +76,18 @@ export async function writeKept(workspace: Workspace, { stack, runtime, engine, 
   await writeFileAtomic(keptFile(workspace), text, { mode: 0o600 });
 }
 
+function contextsBefore(workspace: Workspace): string[] {
+  try {
+    return readKept(workspace)?.contexts ?? [];
+  } catch {
+    // Damaged: `up` has said so, or writes it anew.
+    return [];
+  }
+}
+
 const damaged = (file: string, why: string): ForgeError =>
   lackingError({
     code: 'STATE_DAMAGED',
     message: `${file} cannot be read: ${why}`,
-    hint: 'Remove this file and run `forge up`: servers and data are found again',
+    hint: 'Remove this file and run `forge up` with the flags of before: servers and data are found again',
   });

@@ -118,6 +118,18 @@ function parseHolder(text: string): Holder | undefined {
 /** The same boot is this machine, whatever it is called now. Another machine's processes cannot be seen, and count as alive. */
 const isHeld = (holder: Holder): boolean => (holder.bootId === bootId() ? isAlive(holder) : holder.host !== hostname());
 
+/** Who has the workspace's lock, for those who only look; undefined when it is free. */
+export function lockState({
+  forgeDir,
+}: Pick<Workspace, 'forgeDir'>): { file: string; holder: Holder | undefined; state: 'held' | 'stale' | 'elsewhere' } | undefined {
+  const file = path.join(forgeDir, 'lock');
+  const text = readIfThere(file);
+  if (text === undefined) return undefined;
+  const holder = parseHolder(text);
+  if (holder === undefined || !isHeld(holder)) return { file, holder, state: 'stale' };
+  return { file, holder, state: holder.bootId === bootId() ? 'held' : 'elsewhere' };
+}
+
 function releaseOwn(file: string, token: string): void {
   const text = readIfThere(file);
   if (text !== undefined && parseHolder(text)?.token === token) rmSync(file, { force: true });

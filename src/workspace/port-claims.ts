@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { ForgeError, lackingError } from '../errors.js';
@@ -8,11 +8,18 @@ import { readKept } from './kept.js';
 import { takeLock, type Lock } from './lock.js';
 import type { Workspace } from './workspace.js';
 
-const schema = z.array(z.object({ port: z.int(), forgeDir: z.string(), pid: z.int(), startTime: z.string() }));
+const schema = z.array(z.object({ name: z.string().optional(), port: z.int(), forgeDir: z.string(), pid: z.int(), startTime: z.string() }));
 type Claim = z.output<typeof schema>[number];
 
 /** Ports that other workspaces of this user have, running or not, and the folder of each. */
 export type Claimed = ReadonlyMap<number, string>;
+
+/** What is known of ports before some are chosen. */
+export interface Known {
+  claimed: Claimed;
+  /** What this workspace had, by name: its own note of them may be lost while its servers run. */
+  before: Partial<Record<string, number>>;
+}
 
 /**
  * Chooses ports while no other workspace does, and notes what was chosen in the shared cache: two `up` at once would both
@@ -22,7 +29,7 @@ export type Claimed = ReadonlyMap<number, string>;
 export async function withClaims<T extends { ports: Record<string, number> }>(
   cacheDir: string,
   workspace: Workspace,
-  choose: (claimed: Claimed) => Promise<T>,
+  choose: (known: Known) => Promise<T>,
 ): Promise<T> {
   const folder = path.join(cacheDir, 'workspaces');
   const file = path.join(folder, 'ports.json');
@@ -32,14 +39,20 @@ export async function withClaims<T extends { ports: Record<string, number> }>(
     lock = await waitForLock(path.join(folder, 'ports.lock'));
   } catch (error) {
     // A cache that may only be read serves all the same; ports are then told apart by who listens on them.
-    if (error instanceof ForgeError && error.code === 'NOT_WRITABLE') return choose(new Map());
+    if (error instanceof ForgeError && error.code === 'NOT_WRITABLE') return choose({ claimed: new Map(), before: {} });
     throw error;
   }
   try {
-    const others = readClaims(file).filter((claim) => claim.forgeDir !== workspace.forgeDir && stands(claim));
-    const chosen = await choose(new Map(others.map(({ port, forgeDir }) => [port, path.dirname(forgeDir)])));
+    const noted = readClaims(file);
+    const others = noted.filter((claim) => claim.forgeDir !== workspace.forgeDir && stands(claim));
+    // Claims of one's own outlive `down`: they count only where there are servers.
+    const mine = hasServers(workspace.forgeDir) ? noted.filter(({ forgeDir }) => forgeDir === workspace.forgeDir) : [];
+    const chosen = await choose({
+      claimed: new Map(others.map(({ port, forgeDir }) => [port, path.dirname(forgeDir)])),
+      before: Object.fromEntries(mine.flatMap(({ name, port }) => (name === undefined ? [] : [[name, port]]))),
+    });
     const self = { forgeDir: workspace.forgeDir, pid: process.pid, startTime: processStartTime(process.pid) ?? '' };
-    const own = Object.values(chosen.ports).map((port) => ({ port, ...self }));
+    const own = Object.entries(chosen.ports).map(([name, port]) => ({ name, port, ...self }));
     await writeFileAtomic(file, `${JSON.stringify([...others, ...own])}\n`, { mode: 0o600 });
     return chosen;
   } finally {
@@ -47,11 +60,24 @@ export async function withClaims<T extends { ports: Record<string, number> }>(
   }
 }
 
-/** A claim stands while its process lives, and after that as long as its workspace keeps the port. */
+/**
+ * A claim stands while its process lives, and after that as long as its workspace keeps the port: by its own note, or, where
+ * that is lost, while there are servers of it.
+ */
 function stands(claim: Claim): boolean {
   if (isAlive(claim)) return true;
   try {
-    return Object.values(readKept(claim)?.ports ?? {}).includes(claim.port);
+    const kept = readKept(claim);
+    if (kept !== undefined) return Object.values(kept.ports).includes(claim.port);
+  } catch {
+    // Damaged.
+  }
+  return hasServers(claim.forgeDir);
+}
+
+function hasServers(forgeDir: string): boolean {
+  try {
+    return readdirSync(path.join(forgeDir, 'run')).length > 0;
   } catch {
     return false;
   }

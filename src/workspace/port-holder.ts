@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { readText } from './read-text.js';
 import { redact } from './secret.js';
 
 export interface PortHolder {
@@ -27,35 +28,29 @@ function linuxHolder(port: number, likely: string[]): PortHolder | undefined {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   const inodes = new Set<string>();
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of readIfThere(table).split('\n')) {
+    for (const line of (readText(table) ?? '').split('\n')) {
       const fields = line.trim().split(/\s+/);
       if (fields[3] === LISTEN && fields[1]?.endsWith(`:${hex}`) && fields[9] !== undefined) inodes.add(`socket:[${fields[9]}]`);
     }
   }
   if (inodes.size === 0) return undefined;
-  const holds = (pid: string): boolean => descriptorsOf(pid).some((target) => inodes.has(target));
+  const holds = (pid: string): boolean => descriptorsOf(pid).some((descriptor) => inodes.has(targetOf(descriptor)));
   const pid = likely.find(holds) ?? readdirSync('/proc').find((name) => /^[0-9]+$/.test(name) && holds(name));
   if (pid === undefined) return undefined;
-  return { pid: Number(pid), command: shortened(readIfThere(`/proc/${pid}/cmdline`).split('\0').join(' ').trim()) };
+  return { pid: Number(pid), command: shortened((readText(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim()) };
 }
 
 function descriptorsOf(pid: string): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).map((descriptor) => {
-      try {
-        return readlinkSync(`/proc/${pid}/fd/${descriptor}`);
-      } catch {
-        return '';
-      }
-    });
+    return readdirSync(`/proc/${pid}/fd`).map((descriptor) => `/proc/${pid}/fd/${descriptor}`);
   } catch {
     return [];
   }
 }
 
-function readIfThere(file: string): string {
+function targetOf(descriptor: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readlinkSync(descriptor);
   } catch {
     return '';
   }

@@ -3,6 +3,8 @@ import { inspect } from 'node:util';
 const known = new Set<string>();
 let ordered: string[] = [];
 const MASK = '***';
+/** Shorter ones would mask ordinary words: credentials have to be longer. */
+export const SHORTEST_SECRET = 6;
 
 /** A value that prints as `***` everywhere; `reveal()` is for the boundary to a server or a file only. */
 export class Secret {
@@ -33,10 +35,10 @@ export class Secret {
 
 /**
  * Makes `redact` mask this value, and the forms in which it would show elsewhere (base64 also inside a longer text, JSON, URL,
- * SQL). Values under 6 characters are left out: they would mask ordinary words.
+ * SQL). Shorter ones than SHORTEST_SECRET are left out.
  */
 export function rememberSecret(value: string): void {
-  if (value.length < 6 || known.has(value)) return;
+  if (value.length < SHORTEST_SECRET || known.has(value)) return;
   for (const form of [value, ...base64Forms(value), JSON.stringify(value).slice(1, -1), encoded(value), value.replaceAll("'", "''")])
     known.add(form);
   // Longest first, so that a secret inside another one leaves no remainder.

@@ -91,10 +91,11 @@ export class Evaluation {
 
   #helper(node: Ast, path: Expression, params: Expression[], scope: Scope): unknown {
     const name = nameOf(path);
-    if (name !== 'sql') throw new TemplateMistake(`there is no helper ${name}; there is sql`, line(node));
-    const [param, ...more] = params;
-    if (param === undefined || more.length > 0) throw new TemplateMistake('sql takes one value', line(node));
-    return `'${this.#text(this.#value(param, scope), node, param).replaceAll("'", "''")}'`;
+    const quote = QUOTES.get(name);
+    if (quote === undefined)
+      throw new TemplateMistake(`there is no helper ${name}; there are ${[...QUOTES.keys()].join(', ')}`, line(node));
+    if (params.length === 0) throw new TemplateMistake(`${name} takes a value`, line(node));
+    return quote(params.map((param) => this.#text(this.#value(param, scope), node, param)).join(''));
   }
 
   #value(node: Expression, scope: Scope): unknown {
@@ -138,6 +139,12 @@ export class Evaluation {
     throw new TemplateMistake(`${nameOf(path)} is ${Array.isArray(value) ? 'a list' : 'a map'}, not a text`, line(node));
   }
 }
+
+/** Text constants of other languages, of one value or several in a row; JSON's is one of YAML too. */
+const QUOTES = new Map<string, (text: string) => string>([
+  ['sql', (text) => `'${text.replaceAll("'", "''")}'`],
+  ['json', (text) => JSON.stringify(text)],
+]);
 
 const nameOf = (node: Expression): string => (node.type === 'PathExpression' ? (node as hbs.AST.PathExpression).original : 'this value');
 

@@ -9,9 +9,9 @@ export interface TemplateSource {
 }
 
 /**
- * Fills in a template. The language is that of Handlebars: `{{ path }}`, `{{sql path}}` (a text constant of SQL), if, unless
- * and each; nothing is escaped, and a name that is not there is an error wherever it stands. `secret` tells whether a secret
- * was read.
+ * Fills in a template. The language is that of Handlebars: `{{ path }}`, `{{sql path}}` (a text constant of SQL), `{{json path}}`
+ * (one of JSON and YAML; both also of several values in a row), if, unless and each; nothing is escaped, and a name that is not there is an error wherever it
+ * stands. `secret` tells whether a secret was read.
  * @throws ForgeError TEMPLATE_VARIABLE_MISSING, TEMPLATE_INVALID (exit 2) with file and line
  */
 export function renderTemplate(text: string, values: Record<string, unknown>, source: TemplateSource): { text: string; secret: boolean } {

@@ -1,3 +1,4 @@
+import { servicesOf } from './services.js';
 import { warehouseOf, type StackContext } from './context.js';
 import type { Credential } from './credentials.js';
 
@@ -14,6 +15,9 @@ export function templateValues(stack: StackContext): Record<string, unknown> {
     engine: stack.engine,
     catalog: stack.catalog,
     polaris: stack.catalog === 'polaris',
+    images: stack.images,
+    services: servicesOf(stack),
+    nodePorts: stack.runtime === 'k3d',
     warehouse: warehouseOf(stack),
     secrets: secretsOf(stack),
   };

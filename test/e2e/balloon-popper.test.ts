@@ -96,8 +96,8 @@ describe('from nothing', () => {
     await waitFor(async () => {
       const view = await rows(variables, "SELECT player, total_score FROM mv_leaderboard WHERE NOT starts_with(player, 'forge-probe-')");
       expect(Object.fromEntries(view.map(({ player, total_score }) => [player, Number(total_score)]))).toEqual(inKafka);
-    });
-    await waitFor(async () => expect(await leaderboardOf(variables)).toEqual(inKafka));
+    }, 180_000);
+    await waitFor(async () => expect(await leaderboardOf(variables)).toEqual(inKafka), 180_000);
     const again = await box.ok<GenerateEventsResult>(['generate', 'events', '--count', '2000', '--seed', '7']);
     const third = await box.ok<GenerateEventsResult>(['generate', 'events', '--count', '2000', '--seed', '7']);
     expect(third.byPlayer).toEqual(again.byPlayer);

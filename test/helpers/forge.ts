@@ -40,7 +40,7 @@ export async function sandbox(): Promise<Sandbox> {
     forge,
     async ok<T>(args: string[], code = 0): Promise<T> {
       const ran = await forge<T>([...args, '--json']);
-      if (ran.code !== code) throw new Error(`forge ${args.join(' ')} exits ${ran.code}, not ${code}:\n${ran.stdout}\n${ran.stderr}`);
+      if (ran.code !== code) throw new Error(`forge ${args.join(' ')} exits ${ran.code}, not ${code}:\n${told(ran)}`);
       return ran.json;
     },
     async remove() {
@@ -50,13 +50,26 @@ export async function sandbox(): Promise<Sandbox> {
   };
 }
 
+/** What is worth reading of a run with --json that ended in another way than it should: what failed and what changed. */
+export function told({ stdout, stderr }: Pick<Ran, 'stdout' | 'stderr'>): string {
+  try {
+    const { error, tasks = [] } = JSON.parse(stdout) as { error?: object; tasks?: { status: string; id: string; message?: string }[] };
+    const lines = tasks
+      .filter(({ status }) => ['failed', 'changed'].includes(status))
+      .map((task) => `${task.status} ${task.id}: ${task.message}`);
+    return [JSON.stringify(error, null, 2), ...lines, stderr].join('\n');
+  } catch {
+    return `${stdout}\n${stderr}`;
+  }
+}
+
 /** Runs forge in a folder that somebody else looks after. */
 export function runForge<T>(args: string[], cwd: string, options: RunOptions = {}): Promise<Ran<T>> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(packageRoot(), 'bin', 'run.js'), ...args], {
       cwd,
-      env: { ...process.env, NO_COLOR: '1', ...options.env },
+      env: { ...process.env, NO_COLOR: '1', FORGE_RUNTIME: 'process', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     options.onStart?.(child);
@@ -98,8 +111,8 @@ export function processesOf(folder: string): string[] {
     });
 }
 
-/** Ports on which somebody of this machine listens, with the address. */
-export function listeners(): { address: string; port: number }[] {
+/** Ports on which somebody of this machine listens, with the address and the socket's inode. */
+export function listeners(): { address: string; port: number; inode: string }[] {
   return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
     readFileSync(table, 'utf8')
       .split('\n')
@@ -107,8 +120,8 @@ export function listeners(): { address: string; port: number }[] {
       .map((line) => line.trim().split(/\s+/))
       .filter((fields) => fields[3] === '0A')
       .map((fields) => {
-        const [address, port] = fields[1]!.split(':');
-        return { address: address!, port: parseInt(port!, 16) };
+        const [address = '', port = ''] = fields[1]!.split(':');
+        return { address, port: parseInt(port, 16), inode: fields[9] ?? '' };
       }),
   );
 }

@@ -28,7 +28,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     if (code !== 0) throw new Error(`the servers of the integration tests in ${root} did not go down: ${text}`);
     await rm(root, { recursive: true, force: true });
   };
-  const up = await forge(['up', '--json'], root);
+  const up = await forge(['up', '--runtime', 'process', '--json'], root);
   if (up.code !== 0) {
     const left = existsSync(join(root, '.forge')) ? await down().catch(String) : await rm(root, { recursive: true });
     const after = left === undefined ? '' : `; and then ${left}`;

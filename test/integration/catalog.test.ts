@@ -104,8 +104,8 @@ describe('Polaris as a process, from its distribution (a fake one)', () => {
   });
 
   async function start(): Promise<void> {
-    await polaris.prepare(own.stack, noPackages, 'polaris', signal);
-    const [spec] = await polaris.specs(own.stack, noPackages);
+    await polaris.process!.prepare(own.stack, noPackages, 'polaris', signal);
+    const [spec] = await polaris.process!.specs(own.stack, noPackages);
     const env = Object.fromEntries(
       Object.entries(spec!.env).map(([key, value]) => [key, value instanceof Secret ? value.reveal() : value]),
     );

@@ -5,6 +5,7 @@ import { waitUntil } from '../../src/clients/wait.js';
 import { sqlGateway } from '../../src/components/flink/gateway.js';
 import { withViews } from '../../src/doctor/pipeline.js';
 import { submitJob } from '../../src/engines/flink/job.js';
+import { localStateFiles } from '../../src/engines/flink/state-files.js';
 import { processState } from '../../src/runtimes/process/state.js';
 import { runForge } from '../helpers/forge.js';
 import { waitFor } from '../helpers/lake.js';
@@ -96,7 +97,7 @@ describe('a job of Flink SQL', { timeout: 400_000 }, () => {
       await submitJob({
         flinkUrl: own.stack.endpoints['flink']!.url,
         gatewayUrl,
-        stateRoot: join(world.scratch, 'second'),
+        state: { root: join(world.scratch, 'second'), files: localStateFiles },
         wanted: { name: own.name, sql, tables: {} },
         signal,
         progress: () => {},

@@ -1,12 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { launchProcess } from '../../runtimes/process/spawn.js';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
 import type { Secret } from '../../workspace/secret.js';
-import { dataDir, fingerprintOf, tmpDir, writeWhole, type Component, type ServerPackages } from '../component.js';
+import { dataDir, fingerprintOf, tmpDir, writeWhole, type Component, type ProcessPart, type ServerPackages } from '../component.js';
 import { JAVA_ENV, javaArgs } from '../java.js';
 import { confDir, configFiles, FLINK_PROCESSES, GATEWAY, logConfig } from './config.js';
+import { flinkValues } from './pods.js';
 import { gatewayProbe, jobmanagerProbe, taskmanagerProbe } from './probe.js';
 
 const name = 'flink';
@@ -100,11 +102,8 @@ async function prepare(context: StackContext): Promise<void> {
   for (const [file, text] of Object.entries(await configFiles(context))) await writeWhole(join(confDir(context), file), text);
 }
 
-/** Apache Flink: a JobManager and one TaskManager, with the connectors on their class path. */
-export const flink: Component = {
-  name,
-  endpoint: name,
-  processes: FLINK_PROCESSES,
+const asProcess: ProcessPart = {
+  names: FLINK_PROCESSES,
   async specs(context, packages) {
     const { jobmanagerHeap, taskmanagerHeap } = context.config.components.flink;
     return [
@@ -129,8 +128,31 @@ export const flink: Component = {
     ];
   },
   prepare,
-  probe: taskmanagerProbe,
+  // A JobManager that starts anew has no job: SQL will be submitted, and the gateway takes as long to start as all the rest.
+  async beside(context, packages, process, signal) {
+    if (process !== 'flink-jobmanager') return;
+    const { workspace, ports } = context;
+    await launchProcess(await sqlGatewaySpec(context, packages), { workspace, ports, signal });
+  },
   dataDirs: (context) => [dataDir(context, name)],
+};
+
+/** Apache Flink: a JobManager and one TaskManager, with the connectors on their class path. */
+export const flink: Component = {
+  name,
+  endpoint: name,
+  probe: taskmanagerProbe,
+  process: asProcess,
+  kubernetes: {
+    namespace: 'flink',
+    workloads: [
+      { kind: 'Deployment', name: 'flink-jobmanager' },
+      { kind: 'Deployment', name: 'flink-taskmanager' },
+      { kind: 'Deployment', name: 'flink-sql-gateway' },
+    ],
+    images: ['flink'],
+    values: flinkValues,
+  },
 };
 
 /** The SQL gateway, which the engine starts while it submits SQL and stops afterwards. */

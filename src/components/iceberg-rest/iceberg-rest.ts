@@ -4,8 +4,9 @@ import { request } from '../../clients/http.js';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
 import type { Secret } from '../../workspace/secret.js';
-import { dataDir, fingerprintOf, portOf, tmpDir, type Component } from '../component.js';
+import { dataDir, fingerprintOf, portOf, tmpDir, type Component, type ProcessPart } from '../component.js';
 import { JAVA_ENV, javaArgs } from '../java.js';
+import { quantity } from '../size.js';
 
 const name = 'iceberg-rest';
 
@@ -44,11 +45,8 @@ function environment(context: StackContext): Record<string, string | Secret> {
   };
 }
 
-/** Apache Iceberg's own REST catalog on PostgreSQL, started by forge's launcher, which keeps it on the loopback interface. */
-export const icebergRest: Component = {
-  name,
-  endpoint: 'catalog',
-  processes: [name],
+const asProcess: ProcessPart = {
+  names: [name],
   specs(context, packages): Promise<ProcessSpec[]> {
     const folder = packages.dir('iceberg-rest');
     const command = packages.java('iceberg-rest');
@@ -90,6 +88,22 @@ export const icebergRest: Component = {
   async prepare(context) {
     await mkdir(tmpDir(context, name), { recursive: true, mode: 0o700 });
   },
-  probe,
   dataDirs: (context) => [dataDir(context, name)],
+};
+
+/** Apache Iceberg's own REST catalog on PostgreSQL, started by forge's launcher, which keeps it on the loopback interface. */
+export const icebergRest: Component = {
+  name,
+  endpoint: 'catalog',
+  probe,
+  process: asProcess,
+  kubernetes: {
+    namespace: 'iceberg-rest',
+    workloads: [{ kind: 'Deployment', name: 'iceberg-rest' }],
+    images: ['iceberg-rest'],
+    values: ({ config }) => ({
+      request: quantity(config.components['iceberg-rest'].heap, 64),
+      limit: quantity(config.components['iceberg-rest'].heap, 256),
+    }),
+  },
 };

@@ -1,12 +1,13 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ProcessSpec } from '../../runtimes/types.js';
 import { logFile } from '../../runtimes/process/logs.js';
 import type { StackContext } from '../../workspace/context.js';
-import { dataDir, fingerprintOf, portOf, renderFile, tmpDir, writeWhole, type Component } from '../component.js';
+import { dataDir, fingerprintOf, portOf, renderFile, tmpDir, writeWhole, type Component, type ProcessPart } from '../component.js';
 import { JAVA_ENV, javaArgs } from '../java.js';
+import { quantity } from '../size.js';
 import { kafkaProbe } from './probe.js';
 
 const name = 'kafka';
@@ -42,11 +43,8 @@ async function format(context: StackContext): Promise<void> {
   await writeWhole(identity, `version=1\nnode.id=1\ncluster.id=${randomUuid()}\ndirectory.id=${randomUuid()}\n`);
 }
 
-/** Apache Kafka: one node, broker and controller in one process. */
-export const kafka: Component = {
-  name,
-  endpoint: 'kafka',
-  processes: [name],
+const asProcess: ProcessPart = {
+  names: [name],
   async specs(context, packages): Promise<ProcessSpec[]> {
     const files = await render(context);
     const command = packages.java('kafka');
@@ -83,6 +81,32 @@ export const kafka: Component = {
     for (const [file, text] of Object.entries(await render(context))) await writeWhole(configFile(context, file), text);
     await format(context);
   },
-  probe: kafkaProbe,
   dataDirs: (context) => [dataDir(context, name)],
+};
+
+/** The identity of the cluster in its pod: the same each time, also when the credentials are made anew and the data is not. */
+function clusterId({ workspace, stack }: StackContext): string {
+  for (let salt = 0; ; salt++) {
+    const hash = createHash('sha256').update(`${workspace.id} ${stack} ${salt}`).digest();
+    const id = hash.subarray(0, 16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
+}
+
+/** Apache Kafka: one node, broker and controller in one process. */
+export const kafka: Component = {
+  name,
+  endpoint: 'kafka',
+  probe: kafkaProbe,
+  process: asProcess,
+  kubernetes: {
+    namespace: 'kafka',
+    workloads: [{ kind: 'StatefulSet', name: 'kafka' }],
+    images: ['kafka'],
+    values: (context) => ({
+      clusterId: clusterId(context),
+      request: quantity(context.config.components.kafka.heap, 160),
+      limit: quantity(context.config.components.kafka.heap, 384),
+    }),
+  },
 };

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import { request } from '../../clients/http.js';
 import type { StackContext } from '../../workspace/context.js';
-import { dataDir, fingerprintOf, portOf, tmpDir, type Component } from '../component.js';
+import { dataDir, fingerprintOf, portOf, tmpDir, writeWhole, type Component, type ProcessPart } from '../component.js';
 
 const name = 'localstack';
 const host = (context: StackContext): string => `127.0.0.1:${portOf(context, name)}`;
@@ -19,15 +19,16 @@ function probe(context: StackContext): Probe {
   };
 }
 
-/** LocalStack: S3 and STS. Its community edition forgets everything when it ends. */
-export const localstack: Component = {
-  name,
-  endpoint: name,
-  processes: [name],
-  specs(context, packages): Promise<ProcessSpec[]> {
+// In the workspace: forge's own folder may be another one the next time, and that is no reason to start it anew.
+const startFile = (context: StackContext): string => join(context.workspace.generated, name, 'start.py');
+const startScript = (context: StackContext): Promise<string> => readFile(join(context.packageRoot, 'templates', name, 'start.py'), 'utf8');
+
+const asProcess: ProcessPart = {
+  names: [name],
+  async specs(context, packages): Promise<ProcessSpec[]> {
     const folder = dataDir(context, name);
     const command = join(packages.dir('localstack'), 'bin', 'python');
-    const args = [join(context.packageRoot, 'templates', 'localstack', 'start.py')];
+    const args = [startFile(context)];
     const env = {
       // Services are loaded when they are used first; IAM, which Polaris needs and nobody else, takes a third of the memory.
       SERVICES: 's3,sts,iam',
@@ -38,6 +39,8 @@ export const localstack: Component = {
       DNS_ADDRESS: '0',
       SKIP_SSL_CERT_DOWNLOAD: '1',
       LS_LOG: 'warning',
+      // Else it takes some machines for its own container, and writes to /var/lib and /etc.
+      OVERRIDE_IN_DOCKER: '0',
       FILESYSTEM_ROOT: join(folder, 'root'),
       LOCALSTACK_VOLUME_DIR: join(folder, 'volume'),
       DEFAULT_REGION: context.config.lake.region,
@@ -60,11 +63,24 @@ export const localstack: Component = {
       readySeconds: 90,
       stop: { signal: 'SIGTERM', seconds: 10 },
     };
-    return Promise.resolve([{ ...spec, fingerprint: fingerprintOf(spec) }]);
+    return [{ ...spec, fingerprint: fingerprintOf(spec, [await startScript(context)]) }];
   },
   async prepare(context) {
     await mkdir(tmpDir(context, name), { recursive: true, mode: 0o700 });
+    await writeWhole(startFile(context), await startScript(context));
   },
-  probe,
   dataDirs: (context) => [dataDir(context, name)],
+};
+
+/** LocalStack: S3 and STS. Its community edition forgets everything when it ends. */
+export const localstack: Component = {
+  name,
+  endpoint: name,
+  probe,
+  process: asProcess,
+  kubernetes: {
+    namespace: 'localstack',
+    workloads: [{ kind: 'Deployment', name: 'localstack' }],
+    images: ['localstack'],
+  },
 };

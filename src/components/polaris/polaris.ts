@@ -6,8 +6,9 @@ import { chooseJava } from '../../runtimes/process/toolchain/java.js';
 import { findToolchain } from '../../runtimes/process/toolchain/toolchain.js';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
-import { dataDir, fingerprintOf, portOf, tmpDir, type Component } from '../component.js';
+import { dataDir, fingerprintOf, portOf, tmpDir, type Component, type ProcessPart } from '../component.js';
 import { JAVA_ENV } from '../java.js';
+import { quantity } from '../size.js';
 import { installedPolaris, polarisLacking } from './distribution.js';
 import { serverEnv } from './settings.js';
 
@@ -45,11 +46,8 @@ export function polarisProbe(context: StackContext): Probe {
   };
 }
 
-/** Apache Polaris from its binary distribution, with its state in PostgreSQL. */
-export const polaris: Component = {
-  name,
-  endpoint: 'catalog',
-  processes: [name],
+const asProcess: ProcessPart = {
+  names: [name],
   async specs(context): Promise<ProcessSpec[]> {
     const command = join(polarisHome(context), 'bin', 'server');
     const javaOptions = [
@@ -80,6 +78,22 @@ export const polaris: Component = {
   async prepare(context) {
     await mkdir(tmpDir(context, name), { recursive: true, mode: 0o700 });
   },
-  probe: polarisProbe,
   dataDirs: (context) => [dataDir(context, name)],
+};
+
+/** Apache Polaris from its binary distribution, with its state in PostgreSQL. */
+export const polaris: Component = {
+  name,
+  endpoint: 'catalog',
+  probe: polarisProbe,
+  process: asProcess,
+  kubernetes: {
+    namespace: 'polaris',
+    workloads: [{ kind: 'Deployment', name: 'polaris' }],
+    images: ['polaris', 'polaris-admin'],
+    values: ({ config }) => ({
+      request: quantity(config.components.polaris.heap, 128),
+      limit: quantity(config.components.polaris.heap, 512),
+    }),
+  },
 };

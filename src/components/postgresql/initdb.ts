@@ -139,6 +139,13 @@ async function changeCredential(home: PostgresHome, username: string, password: 
   await writeFile(join(home.data, 'forge.credential'), stampOf(username, password), { mode: 0o600 });
 }
 
+/** Has the server, which must not be running, be told its password before its next start, whatever it has now. */
+export async function forgetPassword(context: StackContext): Promise<void> {
+  const link = dataDir(context, 'postgresql');
+  // Of root's forge the folder itself is a link to the data.
+  for (const folder of [link, join(link, 'data')]) await rm(join(folder, 'forge.credential'), { force: true });
+}
+
 /** Makes everything that the server needs before its start; the server must not be running. May be interrupted at any point. */
 export async function prepareDatabase(context: StackContext, home: PostgresHome, settings: string, signal: AbortSignal): Promise<void> {
   const fields = context.credentials.get('postgresql');

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import type { StackContext } from '../../workspace/context.js';
-import { dataDir, fingerprintOf, portOf, renderFile, type Component } from '../component.js';
+import { dataDir, fingerprintOf, portOf, renderFile, type Component, type ProcessPart } from '../component.js';
 import { prepareDatabase } from './initdb.js';
+import { quantity } from '../size.js';
 import { homeOf, outsideHome, runAs } from './place.js';
 
 const name = 'postgresql';
@@ -21,20 +22,18 @@ function probe(context: StackContext): Probe {
   };
 }
 
+/** As PostgreSQL writes a size. */
+const sharedBuffers = ({ config }: StackContext): string =>
+  config.components.postgresql.sharedBuffers.replace(/([kmg])$/i, (unit) => ({ k: 'kB', m: 'MB', g: 'GB' })[unit.toLowerCase()] ?? unit);
+
 const settings = (context: StackContext): Promise<string> =>
   renderFile(context, 'postgresql/postgresql.conf', {
     port: portOf(context, name),
-    sharedBuffers: context.config.components.postgresql.sharedBuffers.replace(
-      /([kmg])$/i,
-      (unit) => ({ k: 'kB', m: 'MB', g: 'GB' })[unit.toLowerCase()] ?? unit,
-    ),
+    sharedBuffers: sharedBuffers(context),
   });
 
-/** PostgreSQL: the catalog's memory, and the current values of the views. */
-export const postgresql: Component = {
-  name,
-  endpoint: name,
-  processes: [name],
+const asProcess: ProcessPart = {
+  names: [name],
   async specs(context, packages): Promise<ProcessSpec[]> {
     const home = homeOf(context, packages.dir('postgresql'));
     const command = join(home.binaries, 'bin', 'postgres');
@@ -62,6 +61,23 @@ export const postgresql: Component = {
   async prepare(context, packages, _process, signal) {
     await prepareDatabase(context, homeOf(context, packages.dir('postgresql')), await settings(context), signal);
   },
-  probe,
   dataDirs: (context) => [dataDir(context, name), ...outsideHome(context)],
+};
+
+/** PostgreSQL: the catalog's memory, and the current values of the views. */
+export const postgresql: Component = {
+  name,
+  endpoint: name,
+  probe,
+  process: asProcess,
+  kubernetes: {
+    namespace: 'postgresql',
+    workloads: [{ kind: 'StatefulSet', name: 'postgresql' }],
+    images: ['postgresql'],
+    values: (context) => ({
+      sharedBuffers: sharedBuffers(context),
+      request: quantity(context.config.components.postgresql.sharedBuffers, 32),
+      limit: quantity(context.config.components.postgresql.sharedBuffers, 224),
+    }),
+  },
 };

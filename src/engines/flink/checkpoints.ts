@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { writeFileAtomic } from '../../workspace/atomic.js';
+import path from 'node:path/posix';
+import type { StateFiles } from './state-files.js';
 
 /** What a job's state belongs to: the text of its SQL and the tables that it writes (by UUID). */
 export interface JobIdentity {
   sqlHash: string;
   tables: Record<string, string>;
+}
+
+/** The folder that holds the state of a job's submissions, and what reads and writes there. */
+export interface StateStore {
+  root: string;
+  files: StateFiles;
 }
 
 /** Short and stable: 16 hexadecimal digits of SHA-256. */
@@ -19,48 +24,40 @@ export interface SavedState {
   identity: JobIdentity;
 }
 
+const IDENTITY = 'identity.json';
+
 /**
  * The folder in which a job of this identity keeps its checkpoints and savepoints. The identity is written beside them
  * before the job is submitted, so that state found after any crash says what it belongs to.
  */
-export async function stateFolder(root: string, identity: JobIdentity): Promise<string> {
+export async function stateFolder({ root, files }: StateStore, identity: JobIdentity): Promise<string> {
   const tables = Object.entries(identity.tables)
     .sort()
     .map(([name, uuid]) => `${name}=${uuid}`);
   const folder = path.join(root, `${identity.sqlHash}-${hashOf(tables.join('\n'))}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFileAtomic(path.join(folder, IDENTITY), JSON.stringify(identity, null, 2), { mode: 0o600 });
+  await files.write(path.join(folder, IDENTITY), JSON.stringify(identity, null, 2));
   return folder;
 }
 
-const IDENTITY = 'identity.json';
-
-/** The newest completed checkpoint or savepoint under `root` (Flink writes `_metadata` last), or undefined. */
-export async function newestState(root: string): Promise<SavedState | undefined> {
-  let newest: { time: number; state: SavedState } | undefined;
-  for (const folder of await children(root)) {
-    const identity = await readIdentity(folder);
-    if (identity === undefined) continue;
-    // <identity>/<job id>/chk-<n>/_metadata and <identity>/savepoint-<id>/_metadata
-    const level1 = await children(folder);
-    const level2 = (await Promise.all(level1.map(children))).flat();
-    for (const candidate of [...level1, ...level2]) {
-      const metadata = await stat(path.join(candidate, '_metadata')).catch(() => undefined);
-      if (metadata === undefined || (newest !== undefined && metadata.mtimeMs <= newest.time)) continue;
-      newest = { time: metadata.mtimeMs, state: { address: `file://${candidate}`, identity } };
-    }
+/** The newest completed checkpoint or savepoint of a store (Flink writes `_metadata` last), or undefined. */
+export async function newestState({ root, files }: StateStore): Promise<SavedState | undefined> {
+  // <identity>/<job id>/chk-<n>/_metadata and <identity>/savepoint-<id>/_metadata
+  const found = (await files.list(root, '_metadata')).filter(({ file }) => [3, 4].includes(partsOf(root, file).length));
+  const identities = new Map<string, JobIdentity | undefined>();
+  for (const { file } of found.sort((a, b) => b.time - a.time)) {
+    const folder = partsOf(root, file)[0]!;
+    if (!identities.has(folder)) identities.set(folder, parseIdentity(await files.read(path.join(root, folder, IDENTITY))));
+    const identity = identities.get(folder);
+    if (identity !== undefined) return { address: `file://${path.dirname(file)}`, identity };
   }
-  return newest?.state;
+  return undefined;
 }
 
-async function children(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => path.join(folder, entry.name));
-}
+const partsOf = (root: string, file: string): string[] => path.relative(root, file).split('/');
 
-async function readIdentity(folder: string): Promise<JobIdentity | undefined> {
+function parseIdentity(text: string | undefined): JobIdentity | undefined {
   try {
-    const parsed = JSON.parse(await readFile(path.join(folder, IDENTITY), 'utf8')) as { sqlHash?: unknown; tables?: unknown };
+    const parsed = JSON.parse(text ?? '') as { sqlHash?: unknown; tables?: unknown };
     return typeof parsed.sqlHash === 'string' && typeof parsed.tables === 'object' && parsed.tables !== null
       ? (parsed as JobIdentity)
       : undefined;

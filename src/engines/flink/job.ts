@@ -1,7 +1,7 @@
 import { ForgeError, serverError } from '../../errors.js';
 import { flinkClient, hasEnded, runSql, type FlinkClient, type FlinkJob } from '../../clients/flink.js';
 import { waitUntil } from '../../clients/wait.js';
-import { hashOf, newestState, stateFolder, type JobIdentity, type SavedState } from './checkpoints.js';
+import { hashOf, newestState, stateFolder, type JobIdentity, type SavedState, type StateStore } from './checkpoints.js';
 import { splitStatements } from './statements.js';
 
 const SQL_HASH = 'forge.sql-hash';
@@ -95,8 +95,8 @@ export interface StartingPoint {
  * Saved state is used unless every table is a new one: then the tables are empty, and what they should hold is read again
  * from the start of the topic. With some of the tables replaced, state is kept, so that the others get no row twice.
  */
-export async function startingPoint(root: string, identity: JobIdentity): Promise<StartingPoint> {
-  const saved = await newestState(root);
+export async function startingPoint(store: StateStore, identity: JobIdentity): Promise<StartingPoint> {
+  const saved = await newestState(store);
   if (saved === undefined) return { note: 'reading the topic from its start' };
   const names = Object.keys(identity.tables);
   // Which tables a job wrote that somebody submitted by hand is not known; taken for these, no row is written twice.
@@ -140,8 +140,7 @@ const isFlinkRefusal = (error: unknown): boolean =>
 export interface Submission {
   flinkUrl: string;
   gatewayUrl: string;
-  /** Folder that holds the state of this job's submissions. */
-  stateRoot: string;
+  state: StateStore;
   wanted: WantedJob;
   from?: SavedState;
   signal: AbortSignal;
@@ -155,7 +154,7 @@ export interface Submission {
 export async function submitJob(options: Submission): Promise<FlinkJob> {
   const { wanted, signal, progress } = options;
   const identity = identityOf(wanted);
-  const folder = await stateFolder(options.stateRoot, identity);
+  const folder = await stateFolder(options.state, identity);
   const parameters = {
     [SQL_HASH]: identity.sqlHash,
     ...Object.fromEntries(Object.entries(identity.tables).map(([name, uuid]) => [TABLE + name, uuid])),

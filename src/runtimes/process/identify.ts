@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { bootId } from '../../workspace/identity.js';
+import { readText } from '../../workspace/read-text.js';
 
 /** One process of this machine. A pid is used again; together with its start it means one process for ever. */
 export interface ProcessEntry {
@@ -29,20 +30,13 @@ const ps = async (args: string[]): Promise<string[]> => {
 
 let boot: string | undefined;
 
-function readProc(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
 function linuxEntry(pid: number): ProcessEntry | undefined {
-  const stat = readProc(`/proc/${pid}/stat`);
+  const stat = readText(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   // The name in parentheses may hold anything; the fields after it are counted from the state, which is field 3.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+  // One whose first thread has ended holds its files and ports until the last one has (field 20 counts them).
+  if (fields[0] === 'X' || (fields[0] === 'Z' && !(Number(fields[17]) > 1))) return undefined;
   return { pid, parent: Number(fields[1]), started: `${(boot ??= bootId())}:${fields[19] ?? ''}` };
 }
 
@@ -92,8 +86,8 @@ export async function residentBytes(pids: number[]): Promise<number> {
     return lines.reduce((sum, line) => sum + Number(line) * 1024, 0);
   }
   return pids.reduce((sum, pid) => {
-    const pss = /^Pss:\s+(\d+) kB/m.exec(readProc(`/proc/${pid}/smaps_rollup`) ?? '');
-    const rss = pss ?? /^VmRSS:\s+(\d+) kB/m.exec(readProc(`/proc/${pid}/status`) ?? '');
+    const pss = /^Pss:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/smaps_rollup`) ?? '');
+    const rss = pss ?? /^VmRSS:\s+(\d+) kB/m.exec(readText(`/proc/${pid}/status`) ?? '');
     return sum + Number(rss?.[1] ?? 0) * 1024;
   }, 0);
 }
@@ -133,7 +127,7 @@ export async function markedProcesses(table: ProcessTable): Promise<(ProcessEntr
   };
   if (linux) {
     for (const entry of table.values()) {
-      const environment = readProc(`/proc/${entry.pid}/environ`);
+      const environment = readText(`/proc/${entry.pid}/environ`);
       if (environment?.includes('FORGE_PROCESS_NAME=')) add(entry, parseMark(environment, '\0'));
     }
     return found;

@@ -1,26 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf, serverError, type ForgeError } from '../../errors.js';
+import { serverError, type ForgeError } from '../../errors.js';
 import { redact } from '../../workspace/secret.js';
-import type { Probe, ProcessSpec } from '../types.js';
+import { probeOnce } from '../probe.js';
+import type { ProcessSpec } from '../types.js';
 import { failureLines } from './logs.js';
 import { strangerAnswers } from './ports.js';
 import type { StartContext } from './spawn.js';
 import { ownProcesses } from './state.js';
 import { stopProcess } from './stop.js';
-
-const PROBE_MS = 5000;
-
-/** Asks once; a probe that throws or takes too long has failed, and `why` tells how. */
-export async function probeOnce(probe: Probe, signal?: AbortSignal, limitMs = PROBE_MS): Promise<{ holds: boolean; why?: string }> {
-  const limit = AbortSignal.timeout(limitMs);
-  try {
-    const holds = await probe.check(signal === undefined ? limit : AbortSignal.any([signal, limit]));
-    return { holds };
-  } catch (error) {
-    signal?.throwIfAborted();
-    return { holds: false, why: limit.aborted ? `no answer within ${limitMs / 1000} s` : redact(messageOf(error)) };
-  }
-}
 
 export interface Watch {
   /** Resolves with how it ended; without it the process is looked for. */

@@ -65,6 +65,18 @@ async function died(spec: ProcessSpec, context: StartContext, how: string, from:
  * then, and when `signal` is aborted, for a later run to find.
  */
 export async function startProcess(spec: ProcessSpec, context: StartContext): Promise<void> {
+  const { from, ended } = await launchProcess(spec, context);
+  await waitReady(spec, context, { ended, died: (how) => died(spec, context, how, from), from });
+}
+
+/** Where the log of a new process begins, and how it ended. */
+interface Launched {
+  from: number;
+  ended: Promise<string>;
+}
+
+/** Starts a server as `startProcess` does and leaves the waiting to whoever needs it (`awaitProcess`). */
+export async function launchProcess(spec: ProcessSpec, context: StartContext): Promise<Launched> {
   const { workspace } = context;
   await stopProcess(workspace, spec.name, context.signal);
   for (const folder of [workspace.run, workspace.logs]) await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -107,7 +119,7 @@ export async function startProcess(spec: ProcessSpec, context: StartContext): Pr
     await log.close();
     await run.close();
   }
-  await waitReady(spec, context, { ended, died: (how) => died(spec, context, how, from), from });
+  return { from, ended };
 }
 
 /** Waits for a server that runs already, one that an earlier, interrupted run has started. */

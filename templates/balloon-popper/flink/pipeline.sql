@@ -1,7 +1,7 @@
 -- Balloon Popper on Flink: Kafka -> five views in PostgreSQL and five Iceberg tables, as one job.
 -- Written by forge; it holds secrets, keep it private. By hand: sql-client.sh gateway --endpoint HOST:PORT -f pipeline.sql
 
-SET 'pipeline.name' = '{{ job }}';
+SET 'pipeline.name' = {{sql job}};
 SET 'parallelism.default' = '1';
 SET 'table.local-time-zone' = 'UTC';
 -- An event without a player or a colour is dropped, so that it cannot stop the job.
@@ -12,20 +12,20 @@ SET 'table.exec.source.idle-timeout' = '5s';
 CREATE CATALOG lake WITH (
   'type' = 'iceberg',
   'catalog-type' = 'rest',
-  'uri' = '{{ endpoints.catalog.inside.url }}',
-  'warehouse' = '{{ warehouse }}',
+  'uri' = {{sql endpoints.catalog.inside.url}},
+  'warehouse' = {{sql warehouse}},
 {{#if polaris}}
-  'credential' = '{{ secrets.polaris-principal.clientId }}:{{ secrets.polaris-principal.clientSecret }}',
+  'credential' = {{sql secrets.polaris-principal.clientId ':' secrets.polaris-principal.clientSecret}},
   'oauth2-server-uri' = '{{ endpoints.catalog.inside.url }}/v1/oauth/tokens',
   'scope' = 'PRINCIPAL_ROLE:ALL',
   'header.Polaris-Realm' = 'POLARIS',
 {{/if}}
   'io-impl' = 'org.apache.iceberg.aws.s3.S3FileIO',
-  's3.endpoint' = '{{ endpoints.localstack.inside.url }}',
+  's3.endpoint' = {{sql endpoints.localstack.inside.url}},
   's3.path-style-access' = 'true',
-  's3.access-key-id' = '{{ secrets.aws.accessKeyId }}',
-  's3.secret-access-key' = '{{ secrets.aws.secretAccessKey }}',
-  'client.region' = '{{ config.lake.region }}'
+  's3.access-key-id' = {{sql secrets.aws.accessKeyId}},
+  's3.secret-access-key' = {{sql secrets.aws.secretAccessKey}},
+  'client.region' = {{sql config.lake.region}}
 );
 
 -- What the players do. A record that is no JSON is left out, as the demo does.
@@ -39,8 +39,8 @@ CREATE TEMPORARY TABLE balloon_game_events (
   WATERMARK FOR event_ts AS event_ts - INTERVAL '2' SECOND
 ) WITH (
   'connector' = 'kafka',
-  'topic' = '{{ config.topic.name }}',
-  'properties.bootstrap.servers' = '{{ endpoints.kafka.inside.url }}',
+  'topic' = {{sql config.topic.name}},
+  'properties.bootstrap.servers' = {{sql endpoints.kafka.inside.url}},
   'properties.group.id' = 'forge-{{ job }}',
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json',
@@ -67,8 +67,8 @@ CREATE TEMPORARY TABLE mv_leaderboard (
   'connector' = 'jdbc',
   'url' = 'jdbc:postgresql://{{ endpoints.postgresql.inside.host }}:{{ endpoints.postgresql.inside.port }}/{{ config.views.database }}',
   'table-name' = 'mv_leaderboard',
-  'username' = '{{ secrets.views.username }}',
-  'password' = '{{ secrets.views.password }}',
+  'username' = {{sql secrets.views.username}},
+  'password' = {{sql secrets.views.password}},
   'sink.buffer-flush.interval' = '200ms',
   'sink.max-retries' = '5'
 );
@@ -85,8 +85,8 @@ CREATE TEMPORARY TABLE mv_balloon_color_stats (
   'connector' = 'jdbc',
   'url' = 'jdbc:postgresql://{{ endpoints.postgresql.inside.host }}:{{ endpoints.postgresql.inside.port }}/{{ config.views.database }}',
   'table-name' = 'mv_balloon_color_stats',
-  'username' = '{{ secrets.views.username }}',
-  'password' = '{{ secrets.views.password }}',
+  'username' = {{sql secrets.views.username}},
+  'password' = {{sql secrets.views.password}},
   'sink.buffer-flush.interval' = '200ms',
   'sink.max-retries' = '5'
 );
@@ -101,8 +101,8 @@ CREATE TEMPORARY TABLE mv_realtime_scores (
   'connector' = 'jdbc',
   'url' = 'jdbc:postgresql://{{ endpoints.postgresql.inside.host }}:{{ endpoints.postgresql.inside.port }}/{{ config.views.database }}',
   'table-name' = 'mv_realtime_scores',
-  'username' = '{{ secrets.views.username }}',
-  'password' = '{{ secrets.views.password }}',
+  'username' = {{sql secrets.views.username}},
+  'password' = {{sql secrets.views.password}},
   'sink.buffer-flush.interval' = '200ms',
   'sink.max-retries' = '5'
 );
@@ -120,8 +120,8 @@ CREATE TEMPORARY TABLE mv_balloon_colored_pops (
   'connector' = 'jdbc',
   'url' = 'jdbc:postgresql://{{ endpoints.postgresql.inside.host }}:{{ endpoints.postgresql.inside.port }}/{{ config.views.database }}',
   'table-name' = 'mv_balloon_colored_pops',
-  'username' = '{{ secrets.views.username }}',
-  'password' = '{{ secrets.views.password }}',
+  'username' = {{sql secrets.views.username}},
+  'password' = {{sql secrets.views.password}},
   'sink.buffer-flush.interval' = '200ms',
   'sink.max-retries' = '5'
 );
@@ -137,8 +137,8 @@ CREATE TEMPORARY TABLE mv_color_performance_trends (
   'connector' = 'jdbc',
   'url' = 'jdbc:postgresql://{{ endpoints.postgresql.inside.host }}:{{ endpoints.postgresql.inside.port }}/{{ config.views.database }}',
   'table-name' = 'mv_color_performance_trends',
-  'username' = '{{ secrets.views.username }}',
-  'password' = '{{ secrets.views.password }}',
+  'username' = {{sql secrets.views.username}},
+  'password' = {{sql secrets.views.password}},
   'sink.buffer-flush.interval' = '200ms',
   'sink.max-retries' = '5'
 );

@@ -34,7 +34,11 @@ async function server(): Promise<void> {
   const realm = env['POLARIS_REALM_CONTEXT_REALMS'] ?? 'POLARIS';
   const store = postgresStore(targetFromEnv(env), realm);
   const tokenKey = env['POLARIS_AUTHENTICATION_TOKEN_BROKER_SYMMETRIC_KEY_SECRET'];
-  const http = fakePolaris({ store, realm, ...(tokenKey === undefined ? {} : { tokenKey }) });
+  const [id, secret] = [env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY']];
+  // The real one asks STS for keys of an hour.
+  const vends: Record<string, string> =
+    id === undefined || secret === undefined ? {} : { 's3.access-key-id': id, 's3.secret-access-key': secret };
+  const http = fakePolaris({ store, realm, vends, ...(tokenKey === undefined ? {} : { tokenKey }) });
   const health = createServer((request, response) => {
     const known = request.url?.startsWith('/q/health') === true;
     response.writeHead(known ? 200 : 404, { 'content-type': 'application/json' }).end(known ? '{"status":"UP","checks":[]}' : '');

@@ -10,6 +10,8 @@ export interface FakeOptions extends Partial<Manners> {
   realm?: string;
   /** Tokens of another key are refused; made up when left out, as Polaris does. */
   tokenKey?: string;
+  /** What it hands out to who asks for keys to a table's objects. */
+  vends?: Record<string, string>;
 }
 
 const sign = (key: string, text: string): string => createHmac('sha256', key).update(text).digest('base64url');
@@ -100,7 +102,9 @@ export function fakePolaris(options: FakeOptions): Server {
       throw forbidden(`Principal '${principal.entity.name}' is not authorized for op`);
     const reply = part === 'management' ? management(realm, manners, call) : catalog(realm, principal, call);
     if (JSON.stringify(realm) !== before) await options.store.save(realm);
-    return reply;
+    const isTable = part === 'catalog' && method === 'GET' && rest.length === 5 && rest[3] === 'tables';
+    const asksForKeys = request.headers['x-iceberg-access-delegation'] === 'vended-credentials';
+    return isTable && asksForKeys ? { ...reply, body: { ...(reply.body as object), config: options.vends ?? {} } } : reply;
   }
 
   return createServer((request, response) => {

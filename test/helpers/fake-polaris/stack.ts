@@ -30,6 +30,7 @@ export async function polarisStack(
     config: configSchema.parse(config),
     endpoints: { catalog: atPort(polaris.port, '/api/catalog'), localstack: atPort(storagePort) },
     ports: { catalog: polaris.port },
+    images: {},
     credentials,
     cacheDir: `${folder}/cache`,
     packageRoot: packageRoot(),

@@ -16,10 +16,10 @@ const stopper = (server: Server) => (): Promise<void> =>
     server.closeAllConnections();
   });
 
-export async function startFakePolaris(repeated: 500 | 201 = 500): Promise<StartedPolaris> {
+export async function startFakePolaris(repeated: 500 | 201 = 500, vends: Record<string, string> = {}): Promise<StartedPolaris> {
   const root = { clientId: 'root', clientSecret: newSecret() };
   const store = memoryStore(newRealm(root.clientId, root.clientSecret));
-  const server = fakePolaris({ store, repeated });
+  const server = fakePolaris({ store, repeated, vends });
   return { port: await listen(server), root, store, stop: stopper(server) };
 }
 

@@ -2,6 +2,7 @@ import { appendFile, chmod, readFile, rm, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { directory } from '../../../src/modules/directory.js';
 import { file } from '../../../src/modules/file.js';
+import { keyPair } from '../../../src/modules/key-pair.js';
 import { secret } from '../../../src/modules/secret.js';
 import { template } from '../../../src/modules/template.js';
 import { Secret } from '../../../src/workspace/secret.js';
@@ -75,6 +76,22 @@ export const cases: ContractCase[] = [
       { what: 'deleted', make: (world) => rm(credential(world)) },
       { what: 'a field is gone', make: (world) => edit(world, ({ username }) => ({ username: username! })) },
       { what: 'a fixed field was changed', make: (world) => edit(world, (fields) => ({ ...fields, username: 'someone' })) },
+    ],
+  },
+  {
+    ...LOCAL,
+    module: keyPair,
+    title: 'a key pair for tokens',
+    args: () => ({ name: 'contract', bits: 2048 }),
+    drift: [
+      { what: 'another mode', make: (world) => chmod(credential(world), 0o644) },
+      { what: 'deleted', make: (world) => rm(credential(world)) },
+      { what: 'half of it is gone', make: (world) => edit(world, ({ publicKey }) => ({ publicKey: publicKey! })) },
+      {
+        what: 'the public key of another pair',
+        make: (world) => edit(world, ({ privateKey }) => ({ privateKey: privateKey!, publicKey: 'that of somebody else' })),
+      },
+      { what: 'damaged', make: (world) => edit(world, (fields) => ({ ...fields, privateKey: fields['privateKey']!.slice(0, 400) })) },
     ],
   },
   {

@@ -119,7 +119,7 @@ export const cases: ContractCase[] = [
       },
       {
         what: "another principal's credentials",
-        make: (world) => world.stack.credentials.write('polaris-principal', { clientId: 'someone', clientSecret: 'else' }),
+        make: (world) => world.stack.credentials.write('polaris-principal', { clientId: 'someone', clientSecret: 'somebody-else' }),
       },
       {
         what: 'deleted',

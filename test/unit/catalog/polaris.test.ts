@@ -104,7 +104,11 @@ describe('the principal', () => {
       },
       'are refused',
     ],
-    ['of another', () => stack.credentials.write('polaris-principal', { clientId: 'x', clientSecret: 'y' }), 'belong to another principal'],
+    [
+      'of another',
+      () => stack.credentials.write('polaris-principal', { clientId: 'x', clientSecret: 'another-one' }),
+      'belong to another principal',
+    ],
   ])('gets new credentials when they are %s, and it is said', async (_, break_, why) => {
     await polarisPrincipal.apply(args, { state: 'missing' }, taskContext(stack));
     await break_();

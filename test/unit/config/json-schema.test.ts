@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { configJsonSchema, initialConfigText } from '../../../src/config/json-schema.js';
-import { configSchema, DEFAULT_PORTS } from '../../../src/config/schema.js';
+import { configSchema, DEFAULT_PORTS, IMAGE_NAMES } from '../../../src/config/schema.js';
 
 const validate = new Ajv2020({ strict: false }).compile(configJsonSchema());
 
@@ -56,11 +56,14 @@ describe('the forge.yaml of forge init', () => {
   it('has every key, with its default, and is valid when uncommented', () => {
     const value = parse(uncommented) as Record<string, Record<string, unknown>>;
     expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
-    const { ports, components, ...rest } = configSchema.parse(value);
+    const { ports, components, images, k3d, kubernetes, ...rest } = configSchema.parse(value);
     const defaults = configSchema.parse({});
     expect(ports).toEqual(DEFAULT_PORTS);
     expect(components).toEqual({ ...defaults.components, polaris: { ...defaults.components.polaris, home: '/opt/polaris' } });
-    expect(rest).toEqual({ ...defaults, ports: undefined, components: undefined });
+    expect(Object.keys(images)).toEqual(['mirror', ...IMAGE_NAMES]);
+    expect({ k3d, kubernetes }).toEqual({ k3d: { name: 'balloon-popper' }, kubernetes: { ...defaults.kubernetes, context: 'kind-kind' } });
+    const { ports: _ports, components: _components, images: _images, k3d: _k3d, kubernetes: _kubernetes, ...others } = defaults;
+    expect(rest).toEqual(others);
     for (const key of Object.keys(configJsonSchema().properties ?? {})) if (key !== '$schema') expect(value).toHaveProperty(key);
   });
 

@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run, tryRun } from '../../../src/clients/exec.js';
 import { waitUntil } from '../../../src/clients/wait.js';
 import { Secret } from '../../../src/workspace/secret.js';
 import { processStartTime } from '../../../src/workspace/identity.js';
+import { scratch } from '../../helpers/folders.js';
 
-const folder = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'forge-exec-'));
 const sh = (script: string): [string, string[]] => ['sh', ['-c', script]];
 const gone = (pid: number): Promise<boolean> =>
   waitUntil(async () => processStartTime(pid) === undefined, { what: `process ${pid} to end`, timeoutMs: 10_000 });
@@ -49,7 +47,7 @@ describe('run', () => {
   });
 
   test('ends the children of the command as well when it is aborted', async () => {
-    const file = path.join(await folder(), 'pid');
+    const file = path.join(scratch(), 'pid');
     const abort = new AbortController();
     const running = run(...sh(`(trap '' TERM; sh -c 'echo $$ > ${file}; exec sleep 300') & wait`), { signal: abort.signal });
     running.catch(() => undefined);
@@ -68,7 +66,7 @@ describe('run', () => {
   });
 
   test('a tied command dies with a forge that is killed', async () => {
-    const dir = await folder();
+    const dir = scratch();
     const file = path.join(dir, 'pid');
     const script = path.join(dir, 'forge.mts');
     writeFileSync(

@@ -1,10 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadPackages, pickSets, type PackageSet, type Packages } from '../../../src/runtimes/process/install/definition.js';
 import { installSets, type InstalledSet, type SetProgress } from '../../../src/runtimes/process/install/install.js';
 import type { Toolchain } from '../../../src/runtimes/process/toolchain/toolchain.js';
+import { scratch } from '../../helpers/folders.js';
 
 /** A package root with a packages.yaml of its own, and a Maven that is a script. */
 export interface World {
@@ -35,7 +34,7 @@ echo "[INFO] Downloaded from central: x/$name.jar (4.5 MB at 12 MB/s)"
 echo jar > "$out/$name.jar"`;
 
 export async function makeWorld(sets: Parameters<typeof packagesYaml>[0] = { alpha: {} }): Promise<World> {
-  const root = await mkdtemp(path.join(tmpdir(), 'forge-install-'));
+  const root = scratch();
   const [cacheDir, log, program] = [path.join(root, 'cache'), path.join(root, 'log'), path.join(root, 'mvn')];
   writeFileSync(path.join(root, 'packages.yaml'), packagesYaml(sets));
   mkdirSync(path.join(root, 'java/bin'), { recursive: true });

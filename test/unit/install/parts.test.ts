@@ -1,6 +1,4 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { waitUntil } from '../../../src/clients/wait.js';
@@ -8,13 +6,14 @@ import { loadPackages } from '../../../src/runtimes/process/install/definition.j
 import { withLease } from '../../../src/runtimes/process/install/lease.js';
 import { errorLines, mavenBytes, pipBytes } from '../../../src/runtimes/process/install/output.js';
 import { bootId, processStartTime } from '../../../src/workspace/identity.js';
+import { scratch } from '../../helpers/folders.js';
 
 const signal = new AbortController().signal;
-const folder = async (): Promise<string> => path.join(await mkdtemp(path.join(tmpdir(), 'forge-lease-')), 'lock');
+const folder = (): string => path.join(scratch(), 'lock');
 
 describe('withLease', () => {
   test('lets one in at a time, and leaves no file', async () => {
-    const lock = await folder();
+    const lock = folder();
     let inside = 0;
     const most: number[] = [];
     const enter = (): Promise<void> =>
@@ -29,7 +28,7 @@ describe('withLease', () => {
   });
 
   test('takes over from the dead, also when their number belongs to another process now or the machine was started again', async () => {
-    const lock = await folder();
+    const lock = folder();
     mkdirSync(lock);
     const boot = bootId().replaceAll(/[^\w]/g, '');
     const mine = (processStartTime(process.pid) ?? '').replaceAll(/[^\w]/g, '');
@@ -40,7 +39,7 @@ describe('withLease', () => {
   });
 
   test('waits for the living, names them, and stops waiting when aborted', async () => {
-    const lock = await folder();
+    const lock = folder();
     mkdirSync(lock);
     const id = [process.pid, processStartTime(process.pid), bootId()].map((part) => String(part).replaceAll(/[^\w]/g, '')).join('-');
     writeFileSync(path.join(lock, `1-${id}-aa`), '');
@@ -95,7 +94,7 @@ describe('packages.yaml', () => {
   });
 
   test('a mistake in it names its place', async () => {
-    const root = await mkdtemp(path.join(tmpdir(), 'forge-packages-'));
+    const root = scratch();
     writeFileSync(
       path.join(root, 'packages.yaml'),
       'mavenDependencyPlugin: "1"\njava: {}\nsets: {a: {kind: pip, title: A, version: "1", downloadMB: 1, diskMB: 1, requirements: ["x>=1"]}}\n',

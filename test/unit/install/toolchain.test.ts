@@ -1,12 +1,11 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { chooseJava, findJavas, type Java } from '../../../src/runtimes/process/toolchain/java.js';
 import type { Machine } from '../../../src/runtimes/process/toolchain/machine.js';
 import { findMaven, findPython } from '../../../src/runtimes/process/toolchain/programs.js';
 import { findToolchain } from '../../../src/runtimes/process/toolchain/toolchain.js';
+import { scratch } from '../../helpers/folders.js';
 
 let machine: Machine;
 let root: string;
@@ -29,7 +28,7 @@ const python = (name: string, version: string, venv = true): string =>
 const distribution = (text: string): string => write('etc/os-release', text);
 
 beforeEach(async () => {
-  root = await mkdtemp(path.join(tmpdir(), 'forge-machine-'));
+  root = scratch();
   mkdirSync(path.join(root, 'path'));
   machine = { env: { PATH: path.join(root, 'path') }, home: path.join(root, 'home'), root, platform: 'linux' };
 });

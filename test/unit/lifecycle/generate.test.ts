@@ -4,6 +4,9 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { splitStatements } from '../../../src/engines/flink/statements.js';
 import { generate } from '../../../src/lifecycle/generate.js';
+import { execute } from '../../helpers/fake-risingwave/execute.js';
+import { State } from '../../helpers/fake-risingwave/state.js';
+import { splitMessage } from '../../helpers/fake-risingwave/tokens.js';
 import { projectRoot } from '../cli/run.js';
 
 let folder: string;
@@ -12,13 +15,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const make = (what: 'credentials' | 'sql') =>
+const make = (what: 'credentials' | 'sql', flags: { engine?: string; catalog?: string } = {}) =>
   generate({
     folder,
     what,
     cacheDir: path.join(folder, 'cache'),
     packageRoot: projectRoot,
-    flags: { catalog: 'iceberg-rest' },
+    flags: { catalog: 'iceberg-rest', runtime: 'process', ...flags },
     signal: AbortSignal.timeout(20_000),
   });
 const modeOf = async (file: string): Promise<number> => (await stat(file)).mode & 0o777;
@@ -52,5 +55,31 @@ describe('generate, in a folder where nothing was brought up', () => {
     await writeFile(file, 'changed');
     await make('sql');
     expect(await readFile(file, 'utf8')).toBe(text);
+  });
+
+  it('sql for RisingWave: source.sql and sink.sql, complete and private, and nothing that `up` was told changes', async () => {
+    const { files } = await make('sql', { engine: 'risingwave' });
+    expect(files.map((file) => path.relative(folder, file))).toEqual(['.forge/generated/source.sql', '.forge/generated/sink.sql']);
+    for (const file of files) expect(await modeOf(file), file).toBe(0o600);
+    const [source, sink] = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    const aws = JSON.parse(await readFile(path.join(folder, '.forge', 'credentials', 'aws.json'), 'utf8')) as { secretAccessKey: string };
+    expect(sink!.split(`s3.secret.key = '${aws.secretAccessKey}'`)).toHaveLength(6);
+    const state = new State();
+    for (const statement of [...splitMessage(source!), ...splitMessage(sink!)]) await execute(state, statement);
+    expect(state.entries.map(({ kind }) => kind).sort()).toEqual([
+      ...Array<string>(5).fill('materialized view'),
+      ...Array<string>(5).fill('sink'),
+      ...Array<string>(2).fill('source'),
+    ]);
+    const kept = JSON.parse(await readFile(path.join(folder, '.forge', 'stack.json'), 'utf8')) as { engine: string };
+    expect(kept.engine).toBe('flink');
+    expect((await make('sql')).files).toEqual([path.join(folder, '.forge', 'generated', 'pipeline.sql')]);
+  });
+
+  it.each(['flink', 'risingwave'])('sql for %s with Polaris, before Polaris has given credentials, says so', async (engine) => {
+    await expect(make('sql', { engine, catalog: 'polaris' })).rejects.toMatchObject({
+      code: 'CREDENTIAL_MISSING',
+      hint: expect.stringContaining('forge up') as string,
+    });
   });
 });

@@ -9,7 +9,7 @@ import { template } from '../../../src/modules/template.js';
 import { openStack } from '../../../src/workspace/open.js';
 import { Secret } from '../../../src/workspace/secret.js';
 import { prepareWorkspace, workspaceAt } from '../../../src/workspace/workspace.js';
-import { modeOf, scratch, withUmask } from '../workspace/folders.js';
+import { modeOf, scratch, withUmask } from '../../helpers/folders.js';
 
 let root: string;
 let context: TaskContext;
@@ -22,6 +22,7 @@ beforeEach(async () => {
     "-- {{ job }} on {{ config.topic.name }}\nPASSWORD '{{ secrets.views.password }}'\n-- end\n",
   );
   writeFileSync(path.join(packageRoot, 'outside'), '');
+  writeFileSync(path.join(packageRoot, 'images.yaml'), '');
   await prepareWorkspace(workspaceAt(root));
   const { stack } = await openStack({ root, env: {}, cacheDir: scratch(), packageRoot, allocate: false });
   await stack.credentials.write('views', { password: 'first-password' });

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, s
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ensureDir, writeFileAtomic } from '../../../src/workspace/atomic.js';
-import { modeOf, scratch, tinyDisk, unprivileged, withUmask } from './folders.js';
+import { modeOf, scratch, tinyDisk, unprivileged, withUmask } from '../../helpers/folders.js';
 
 describe('writeFileAtomic', () => {
   it.each([0o000, 0o022, 0o077, 0o777])('gives the mode that was asked for under the umask %o', async (mask) => {

@@ -6,7 +6,7 @@ import { expect, it, vi } from 'vitest';
 import { bootId, processStartTime } from '../../../src/workspace/identity.js';
 import { acquireLock } from '../../../src/workspace/lock.js';
 import { workspaceAt } from '../../../src/workspace/workspace.js';
-import { scratch } from './folders.js';
+import { scratch } from '../../helpers/folders.js';
 
 const hook = vi.hoisted(() => ({ beforeLink: (_: string): void => undefined }));
 vi.mock('node:fs', async (original) => {

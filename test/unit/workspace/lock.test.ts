@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bootId, isAlive, processStartTime } from '../../../src/workspace/identity.js';
 import { acquireLock, type Holder } from '../../../src/workspace/lock.js';
 import { workspaceAt, type Workspace } from '../../../src/workspace/workspace.js';
-import { scratch } from './folders.js';
+import { scratch } from '../../helpers/folders.js';
 
 let workspace: Workspace;
 let file: string;
@@ -157,8 +157,9 @@ describe('a process', () => {
   });
 
   it.runIf(process.platform === 'linux')('that has ended is dead, also while its parent has not asked for it', async () => {
-    // The shell becomes `cat`, which never waits for its child: the child ends and stays as a zombie.
-    const parent = spawn('sh', ['-c', 'sh -c "echo $$; exec 1>&-" & echo child $!; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    // The shell becomes `cat`, which never waits for its child: the child ends then, not before, and stays as a zombie.
+    const child = 'while [ "$(cat /proc/$PPID/comm)" != cat ]; do :; done';
+    const parent = spawn('sh', ['-c', `sh -c '${child}' & echo child $!; exec cat`], { stdio: ['pipe', 'pipe', 'inherit'] });
     children.push(parent);
     let zombie = 0;
     for await (const line of createInterface(parent.stdout)) {

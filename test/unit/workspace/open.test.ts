@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_PORTS } from '../../../src/config/schema.js';
@@ -5,7 +6,7 @@ import type { CatalogName } from '../../../src/workspace/context.js';
 import { writeKept, type Kept } from '../../../src/workspace/kept.js';
 import { openStack, type OpenedStack, type OpenOptions } from '../../../src/workspace/open.js';
 import { prepareWorkspace, workspaceAt, type Workspace } from '../../../src/workspace/workspace.js';
-import { scratch } from './folders.js';
+import { scratch } from '../../helpers/folders.js';
 
 let workspace: Workspace;
 let asked: number;
@@ -20,7 +21,7 @@ const open = (options: Partial<OpenOptions> = {}): Promise<OpenedStack> =>
     root: workspace.root,
     env: {},
     cacheDir: scratch(),
-    packageRoot: '/',
+    packageRoot: path.resolve('.'),
     allocate: false,
     resolveCatalog: async (): Promise<CatalogName> => {
       asked++;
@@ -68,6 +69,31 @@ describe('openStack', () => {
     const { stack, selectionChanges } = await open(options);
     expect(stack.catalog).toBe('polaris');
     expect(selectionChanges).toEqual([{ key: 'catalog', from: 'iceberg-rest', to: 'polaris' }]);
+  });
+
+  describe('a context of the kubeconfig', () => {
+    const onKubernetes: Kept = { ...kept, runtime: 'kubernetes', context: 'kind-a' };
+
+    it('that was kept needs no flag, and is what the Kubernetes client is told', async () => {
+      await writeKept(workspace, onKubernetes);
+      const { stack, selectionChanges } = await open();
+      expect([stack.context, stack.config.kubernetes.context, selectionChanges]).toEqual(['kind-a', 'kind-a', []]);
+    });
+
+    it('that is another one than before is shown as a change', async () => {
+      await writeKept(workspace, onKubernetes);
+      const { stack, selectionChanges } = await open({ flags: { 'kubernetes.context': 'cloud' } });
+      expect([stack.context, stack.config.kubernetes.context]).toEqual(['cloud', 'cloud']);
+      expect(selectionChanges).toEqual([{ key: 'context', from: 'kind-a', to: 'cloud' }]);
+    });
+
+    it('is no part of a stack on processes, and is forgotten with its runtime', async () => {
+      await writeKept(workspace, onKubernetes);
+      const { stack } = await open({ flags: { runtime: 'process', 'kubernetes.context': 'cloud' } });
+      expect(stack).not.toHaveProperty('context');
+      await writeKept(workspace, stack);
+      expect((await open({ flags: { runtime: 'kubernetes' } })).stack).not.toHaveProperty('context');
+    });
   });
 
   it('chosen ports are all there, and the same again once they are kept', async () => {

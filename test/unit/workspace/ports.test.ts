@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { withClaims } from '../../../src/workspace/port-claims.js';
 import { holderOf } from '../../../src/workspace/port-holder.js';
 import { allocatePorts, isTaken, type Allocation, type AllocationRequest } from '../../../src/workspace/ports.js';
 import { prepareWorkspace, workspaceAt, type Workspace } from '../../../src/workspace/workspace.js';
-import { scratch } from './folders.js';
+import { scratch } from '../../helpers/folders.js';
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -130,7 +130,7 @@ describe('several workspaces', () => {
     return workspace;
   };
   const up = (cacheDir: string, workspace: Workspace, kept: Partial<Record<PortName, number>> = {}): Promise<Allocation> =>
-    withClaims(cacheDir, workspace, (claimed) => allocate({ kept, claimed }));
+    withClaims(cacheDir, workspace, ({ claimed }) => allocate({ kept, claimed }));
   const keep = (workspace: Workspace, ports: Record<string, number>): Promise<void> =>
     writeKept(workspace, { stack: 'x', runtime: 'process', engine: 'flink', catalog: 'polaris', ports });
 
@@ -160,7 +160,7 @@ describe('several workspaces', () => {
     const claims = JSON.parse(readFileSync(file, 'utf8')) as { startTime: string }[];
     writeFileSync(file, JSON.stringify(claims.map((claim) => ({ ...claim, startTime: 'before' }))));
 
-    await withClaims(cache, second, async (claimed) => {
+    await withClaims(cache, second, async ({ claimed }) => {
       expect(claimed.get(kept.kafka)).toBe(first.root);
       return { ports: {} };
     });
@@ -168,8 +168,33 @@ describe('several workspaces', () => {
 
     await keep(first, { kafka: 1 });
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/"startTime":"[^"]*"/g, '"startTime":"before"'));
-    await withClaims(cache, second, async (claimed) => {
+    await withClaims(cache, second, async ({ claimed }) => {
       expect([...claimed.keys()]).toEqual([]);
+      return { ports: {} };
+    });
+  });
+
+  it('leave the ports of one that has lost its note to its servers, and it gets them back', async () => {
+    const cache = scratch();
+    const [first, second] = [await open(), await open()];
+    const had = await up(cache, first, await keptPorts());
+    const file = path.join(cache, 'workspaces', 'ports.json');
+    const ended = (): void => writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/"startTime":"[^"]*"/g, '"startTime":"before"'));
+    writeFileSync(path.join(first.run, 'kafka.json'), '{}');
+    ended();
+    const chosen = await withClaims(cache, second, async ({ claimed, before }) => {
+      expect([[...claimed.keys()].sort(), before]).toEqual([Object.values(had.ports).sort(), {}]);
+      return { ports: {} };
+    });
+    expect(chosen).toEqual({ ports: {} });
+    await withClaims(cache, first, async ({ before }) => {
+      expect(before).toEqual(had.ports);
+      return { ports: before as Record<string, number> };
+    });
+    rmSync(path.join(first.run, 'kafka.json'));
+    ended();
+    await withClaims(cache, second, async ({ claimed }) => {
+      expect(claimed.size).toBe(0);
       return { ports: {} };
     });
   });

@@ -33,6 +33,7 @@ describe('renderTemplate', () => {
     ['{{#each map}}{{@key}}={{this}};{{/each}}', 'a=1;b=2;'],
     ['{{#each none}}x{{else}}nothing{{/each}}', 'nothing'],
     ['{{sql "it\'s"}}', "'it''s'"],
+    ['{{json "say \\ no"}}{{json secrets.catalog-db.password}}', '"say \\\\ no""it\'s-a-secret"'],
     ['{{! not shown }}{{!-- {{nor}} this --}}.', '.'],
     ['a\n{{#if config.topic}}\nb\n{{/if}}\nc', 'a\nb\nc'],
   ])('%s', (template, text) => {

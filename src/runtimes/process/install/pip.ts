@@ -50,9 +50,9 @@ export async function installPip(definition: PipSet, step: Step): Promise<void> 
       await withPip();
     }
   await dropScripts(stage);
-  if (definition.imports.length === 0) return;
+  if (definition.warmUp === undefined) return;
   step.doing('compiling bytecode');
-  await run(python, ['-c', `import ${definition.imports.join(', ')}`], { env, cwd: tmpOf(step), signal, timeoutSeconds: 300 });
+  await run(python, ['-c', definition.warmUp], { env, cwd: tmpOf(step), signal, timeoutSeconds: 300 });
 }
 
 /**

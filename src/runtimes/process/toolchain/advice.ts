@@ -1,4 +1,5 @@
-import { at, readText, type Machine } from './machine.js';
+import { readText } from '../../../workspace/read-text.js';
+import { at, type Machine } from './machine.js';
 
 /** A thing that can be installed with the system's package manager. */
 export type Wanted = { tool: 'java'; minimum: number } | { tool: 'python' | 'maven' | 'npm' };

@@ -1,7 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { findProgram, tryRun } from '../../../clients/exec.js';
-import { at, foldersIn, readText, type Machine } from './machine.js';
+import { readText } from '../../../workspace/read-text.js';
+import { at, foldersIn, type Machine } from './machine.js';
 
 export interface Java {
   home: string;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -26,13 +26,5 @@ export function foldersIn(base: string, below = '', matching = /^[^.]/): string[
       .map((name) => path.join(base, name, below));
   } catch {
     return [];
-  }
-}
-
-export function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
   }
 }

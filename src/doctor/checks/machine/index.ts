@@ -1,0 +1,32 @@
+import type { Check, Place } from '../../check.js';
+import { driftCheck } from '../../drift.js';
+import { clockSkew } from './clock.js';
+import { diskSpace } from './disk.js';
+import { dockerAnswers } from './docker.js';
+import { inotifyLimits, openFiles } from './limits.js';
+import { memoryLow } from './memory.js';
+import { portTaken } from './ports.js';
+import { proxyLoopback } from './proxy.js';
+import { toolchainMissing } from './toolchain.js';
+
+export const machineChecks: readonly Check<Place>[] = [diskSpace, proxyLoopback];
+
+export const machineChecksOfStack: readonly Check[] = [
+  dockerAnswers,
+  toolchainMissing,
+  memoryLow,
+  openFiles,
+  inotifyLimits,
+  portTaken,
+  driftCheck({
+    id: 'packages-missing',
+    group: 'machine',
+    title: 'The packages or images of the servers are installed',
+    modules: ['packages', 'k3d.image'],
+    needs: ['docker-answers', 'toolchain-missing'],
+    wrong: () => 'Packages or images of the servers are missing',
+  }),
+];
+
+/** What only a server that runs can tell. */
+export const machineChecksOfServers: readonly Check[] = [clockSkew];

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { withdrawUnwanted } from '../components/kubernetes-withdraw.js';
+import { whyNotReady } from '../runtimes/k3d/api.js';
+import { bringUpCluster } from '../runtimes/k3d/bring-up.js';
+import { clusterSpec } from '../runtimes/k3d/config.js';
+import { apiPort, driftOf, type Drift } from '../runtimes/k3d/drift.js';
+import { readKubeconfig } from '../runtimes/k3d/kubeconfig.js';
+import { clusterName } from '../runtimes/k3d/name.js';
+import { missingFolders } from '../runtimes/k3d/ready.js';
+import { ownCluster, type OwnCluster } from '../runtimes/k3d/state.js';
+import { defineModule, type Observation, type TaskContext } from './contract.js';
+
+const schema = z.strictObject({});
+
+/** forge's own cluster, with its kubeconfig in .forge/ and the folders for data in its node. */
+export const k3dCluster = defineModule<z.output<typeof schema>>({
+  name: 'k3d.cluster',
+  summary: "forge's own k3d cluster: made, started, reachable and ready",
+  schema,
+  // The images of node and helper may have to be pulled.
+  timeoutSeconds: 1800,
+
+  async observe(_args, { stack, signal }) {
+    const cluster = await ownCluster(clusterName(stack), stack.workspace, { signal });
+    const { name, state, node } = cluster;
+    if (state === 'absent') return { state: 'missing', message: `there is no cluster ${name}` };
+    if (state === 'half') return { state: 'missing', message: `the making of ${name} was interrupted` };
+    const drift = driftOf(node, clusterSpec(stack));
+    if (drift.length > 0) return drifted(`${name} has to be made anew: ${drift.map(({ field }) => field).join(', ')} changed`, drift);
+    if (state === 'stopped') return drifted(`${name} is stopped`, [{ field: 'state', is: node.status, should: 'running' }]);
+    return observeRunning(cluster, { stack, signal });
+  },
+
+  async apply(_args, observation, { stack, signal, progress, waitingFor }) {
+    const done = await bringUpCluster(stack, { signal, progress, waitingFor });
+    // A cluster that was not ready could not be asked before.
+    if (done === 'started' || done === 'mended') await withdrawUnwanted(stack, signal);
+    return `${observation.message ?? 'there was none'}; ${done}`;
+  },
+});
+
+async function observeRunning(
+  { name, node }: OwnCluster & { state: 'stopped' | 'running' },
+  { stack, signal }: Pick<TaskContext, 'stack' | 'signal'>,
+): Promise<Observation> {
+  const { drift, access } = await readKubeconfig(stack.workspace, name, apiPort(node));
+  if (access === undefined) return drifted(`the kubeconfig in .forge is not that of ${name}`, drift);
+  const [why, folders] = await Promise.all([whyNotReady(access, node.name, node.startedAt, signal), missingFolders(name, signal)]);
+  if (why !== undefined) return drifted(`${name} runs, but ${why}`, [{ field: 'state', is: why, should: 'ready' }]);
+  if (folders.length === 0) return { state: 'in-sync' };
+  return drifted(`folders for data are missing in ${name}`, [
+    { field: 'folders', is: `without ${folders.join(', ')}`, should: 'all of them' },
+  ]);
+}
+
+const drifted = (message: string, diff: Drift[]): Observation => ({ state: 'drifted', message, diff });
