@@ -60,14 +60,15 @@ export const flinkJob = defineModule<Args>({
     const gateway = sqlGateway(stack);
     try {
       await gateway.stopLeftOver();
-      const { finding, several } = await keepOne(flink, wanted, signal);
-      if (several !== undefined && finding.state === 'running') return several;
+      const { finding: found, several } = await keepOne(flink, wanted, signal);
+      if (several !== undefined && found.state === 'running') return several;
       const before = several === undefined ? '' : `${several}; `;
-      if (finding.state === 'running') return 'the SQL gateway that an interrupted run left was stopped';
+      if (found.state === 'running') return 'the SQL gateway that an interrupted run left was stopped';
+      let finding = found;
       if (finding.state === 'settling') {
         context.waitingFor(`${finding.why}, to run again`);
-        await waitUntilRunning(args, context);
-        return `${before}${finding.why}; it runs again`;
+        if (await runsAgain(flink, finding.job, signal)) return `${before}${finding.why}; it runs again`;
+        finding = { state: 'absent', why: finding.why };
       }
       const gatewayUp = gateway.start(signal, context.waitingFor);
       // An early failure of the gateway must not become an unhandled rejection while the old job is being stopped.
@@ -106,7 +107,7 @@ export const flinkJob = defineModule<Args>({
     // First, so that nothing is submitted any more.
     await sqlGateway(context.stack).stop();
     const jobs = (await flink.jobs()).filter((job) => job.name === args.name && !hasEnded(job));
-    for (const job of jobs) await flink.cancel(job.id);
+    for (const job of jobs) await cancelJob(flink, job, context.signal);
   },
 });
 
@@ -171,10 +172,14 @@ async function wantedJob(args: Args, { stack, signal }: TaskContext): Promise<Wa
   return { name: args.name, sql, tables };
 }
 
-async function waitUntilRunning(args: Args, context: TaskContext): Promise<void> {
-  const flink = flinkClient(context.stack.endpoints['flink']!.url, context.signal);
-  const running = async (): Promise<boolean> => (await flink.jobs()).some((job) => job.name === args.name && job.allTasksRunning);
-  await waitUntil(running, { signal: context.signal, what: `job ${args.name} to run again` });
+/** Waits for a job that starts or recovers; false when it ends instead, as one does that somebody has just cancelled. */
+async function runsAgain(flink: FlinkClient, { id, name }: FlinkJob, signal: AbortSignal): Promise<boolean> {
+  const outcome = async (): Promise<'runs' | 'ended' | undefined> => {
+    const job = (await flink.jobs()).find((it) => it.id === id);
+    if (job === undefined || hasEnded(job)) return 'ended';
+    return job.allTasksRunning ? 'runs' : undefined;
+  };
+  return (await waitUntil(outcome, { signal, what: `job ${name} to run again` })) === 'runs';
 }
 
 /** Submits from saved state where there is some; where the job cannot take it, from the start of the topic. Says which. */

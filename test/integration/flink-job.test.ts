@@ -83,6 +83,14 @@ describe('a job of Flink SQL', { timeout: 400_000 }, () => {
     await expectExact();
   });
 
+  test('cancelled a moment ago, it is not waited for but submitted again', async () => {
+    await own.checkpoint();
+    await own.flink.cancel((await own.job())!.id);
+    expect((await own.up()).message).toMatch(/(no job .* is running|was cancelling).*; submitted, resumed from its last checkpoint/);
+    await play(10);
+    await expectExact();
+  });
+
   test('two jobs of its name become one', async () => {
     await own.up();
     const { id } = (await own.job())!;

@@ -70,13 +70,14 @@ export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<Jo
   return { state: 'settling', job, why: `job ${wanted.name} was ${job.status.toLowerCase()}${cause === undefined ? '' : `: ${cause}`}` };
 }
 
-/** The wanted one stays, the longest-running where there are more; else one that forge submitted, whose state can be found. */
+/** The wanted one stays, the longest-running where there are more; else one that forge submitted, whose state can be found; one that is being cancelled last. */
 async function several(flink: FlinkClient, wanted: WantedJob, active: FlinkJob[]): Promise<JobFinding> {
   const { sqlHash } = identityOf(wanted);
   const known = await Promise.all(
     active.map(async (job) => {
       const identity = identityFrom(await flink.parameters(job.id));
-      return { job, rank: identity.sqlHash === sqlHash ? 0 : identity.sqlHash === NO_HASH ? 2 : 1 };
+      const rank = job.status === 'CANCELLING' ? 3 : identity.sqlHash === sqlHash ? 0 : identity.sqlHash === NO_HASH ? 2 : 1;
+      return { job, rank };
     }),
   );
   known.sort((a, b) => a.rank - b.rank || a.job.startedAt - b.job.startedAt);
