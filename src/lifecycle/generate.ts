@@ -2,7 +2,6 @@ import path from 'node:path';
 import { ForgeError, usageError } from '../errors.js';
 import { holds, type Task } from '../playbook/task.js';
 import type { StackContext } from '../workspace/context.js';
-import { writeKept } from '../workspace/kept.js';
 import { findWorkspace, prepareWorkspace } from '../workspace/workspace.js';
 import { loadDefinition, renderArgs, runTasks } from './graph.js';
 import { openSession, type SessionOptions } from './session.js';
@@ -19,9 +18,8 @@ export async function generate(options: GenerateOptions): Promise<{ files: strin
   await openSession(options);
   await prepareWorkspace(workspace);
   return withLock(workspace, `generate ${options.what}`, async () => {
-    const { stack, isKnown } = await openSession(options);
-    // An engine that is asked for here only is not what `up` was told.
-    if (!isKnown) await writeKept(workspace, (await openSession(withoutEngine(options))).stack);
+    // Nothing is kept here: what the stack is, and that it is there, is for `up` to say.
+    const { stack } = await openSession(options);
     const { tasks } = await loadDefinition(options.packageRoot, stack.stack);
     const ofStack = tasks.filter((task) => holds(task.when, stack));
     const secrets = ofStack.filter(isCredential);
@@ -31,8 +29,6 @@ export async function generate(options: GenerateOptions): Promise<{ files: strin
     return { files: chosen.filter((task) => options.what === 'credentials' || isSql(task)).map((task) => fileOf(task, stack)) };
   });
 }
-
-const withoutEngine = (options: GenerateOptions): GenerateOptions => ({ ...options, flags: { ...options.flags, engine: undefined } });
 
 /** Polaris gives the credentials of its principal itself, once it runs. */
 function explained(error: unknown, stack: StackContext): unknown {

@@ -1,13 +1,16 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { splitStatements } from '../../../src/engines/flink/statements.js';
+import { bringDown, hasStack } from '../../../src/lifecycle/down.js';
 import { generate } from '../../../src/lifecycle/generate.js';
+import { findWorkspace } from '../../../src/workspace/workspace.js';
 import { execute } from '../../helpers/fake-risingwave/execute.js';
 import { State } from '../../helpers/fake-risingwave/state.js';
 import { splitMessage } from '../../helpers/fake-risingwave/tokens.js';
-import { projectRoot } from '../cli/run.js';
+import { projectRoot, runNode } from '../cli/run.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -57,7 +60,7 @@ describe('generate, in a folder where nothing was brought up', () => {
     expect(await readFile(file, 'utf8')).toBe(text);
   });
 
-  it('sql for RisingWave: source.sql and sink.sql, complete and private, and nothing that `up` was told changes', async () => {
+  it('sql for RisingWave: source.sql and sink.sql, complete and private, and no change of the engine', async () => {
     const { files } = await make('sql', { engine: 'risingwave' });
     expect(files.map((file) => path.relative(folder, file))).toEqual(['.forge/generated/source.sql', '.forge/generated/sink.sql']);
     for (const file of files) expect(await modeOf(file), file).toBe(0o600);
@@ -71,9 +74,22 @@ describe('generate, in a folder where nothing was brought up', () => {
       ...Array<string>(5).fill('sink'),
       ...Array<string>(2).fill('source'),
     ]);
-    const kept = JSON.parse(await readFile(path.join(folder, '.forge', 'stack.json'), 'utf8')) as { engine: string };
-    expect(kept.engine).toBe('flink');
     expect((await make('sql')).files).toEqual([path.join(folder, '.forge', 'generated', 'pipeline.sql')]);
+  });
+
+  it.each(['credentials', 'sql'] as const)('%s: says nothing of a stack that is there, and down removes it all', async (what) => {
+    await make(what);
+    expect(existsSync(path.join(folder, '.forge', 'stack.json'))).toBe(false);
+    expect(findWorkspace(undefined, path.join(folder, '.forge')).root).toBe(findWorkspace(folder).root);
+    // Whoever listens on the default port is a stranger still.
+    const events = await runNode(path.join(projectRoot, 'bin', 'dev.js'), ['generate', 'events', '--count', '1', '-w', folder, '--json'], {
+      env: { KAFKA_BOOTSTRAP_SERVERS: '' },
+    });
+    expect(JSON.parse(events.stdout)).toMatchObject({ error: { code: 'NOT_UP' } });
+    expect(hasStack(folder)).toBe(true);
+    const down = await bringDown({ folder, keepData: false, signal: AbortSignal.timeout(20_000), note: () => undefined });
+    expect(down.removed).toBe(true);
+    expect(hasStack(folder)).toBe(false);
   });
 
   it.each(['flink', 'risingwave'])('sql for %s with Polaris, before Polaris has given credentials, says so', async (engine) => {
