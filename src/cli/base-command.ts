@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import path from 'node:path';
 import { Command, Flags } from '@oclif/core';
 import { usageError } from '../errors.js';
+import { askYesNo } from './ask.js';
 import { errorText, type ErrorReport, Interrupted, reportError } from './errors.js';
 import { createOutput, type Output } from './output.js';
 import { formatOf, ownWords } from './argv.js';
@@ -117,8 +118,12 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   protected async confirm(question: string, flag = '--yes'): Promise<boolean> {
     if (this.output.format !== 'text' || !process.stdin.isTTY || !process.stderr.isTTY)
       throw usageError({ code: 'CONFIRMATION_NEEDED', message: `${question} Nobody can answer here.`, hint: `Add ${flag}.` });
-    const { confirm } = await import('@inquirer/prompts');
-    return confirm({ message: question, default: false }, { output: process.stderr, signal: this.signal });
+    try {
+      return await askYesNo(question, this.signal);
+    } catch (error) {
+      if (error instanceof Interrupted) this.#abort.abort(error);
+      throw error;
+    }
   }
 
   protected override async _run<T>(): Promise<T> {
