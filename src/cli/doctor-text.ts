@@ -1,18 +1,27 @@
+import { NO_STACK } from '../doctor/examine.js';
 import type { DoctorResult } from './schemas.js';
 import { duration, indent } from './text.js';
 
 /** What `forge doctor` says to a person: findings first, the root above all, then what could not be told. */
-export function doctorText({ healthy, findings, passed, couldNotRun, seconds }: DoctorResult): string {
-  const counts = [`${passed.length} checks passed`, ...(couldNotRun.length === 0 ? [] : [`${couldNotRun.length} could not run`])].join(
-    ', ',
-  );
+export function doctorText(result: DoctorResult): string {
+  const { findings, couldNotRun, seconds } = result;
   const open = findings.filter(({ fixed }) => fixed !== true);
-  const verdict =
-    open.length === 0 ? 'Nothing is wrong' : healthy ? 'It works, with warnings' : 'Something is wrong; the first finding is the root';
   const fixable = open.some((finding) => finding.fixable) ? '\n`forge doctor --fix` mends what can be mended safely.' : '';
-  return [...findings.map(findingText), unrunText(couldNotRun), `${verdict}: ${counts}, in ${duration(seconds)}.${fixable}`]
+  return [...findings.map(findingText), unrunText(couldNotRun), `${verdictOf(result)}, in ${duration(seconds)}.${fixable}`]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+/** What could not be looked at may be wrong all the same; but a stack that nobody has brought up yet is not broken. */
+function verdictOf({ healthy, findings, passed, couldNotRun }: DoctorResult): string {
+  const some = (count: number): string => `${count} check${count === 1 ? '' : 's'}`;
+  const unrun = couldNotRun.filter(({ reason }) => reason !== NO_STACK).length;
+  if (findings.some(({ fixed }) => fixed !== true)) {
+    const verdict = healthy ? 'It works, with warnings' : 'Something is wrong; the first finding is the root';
+    return `${verdict}: ${some(passed.length)} passed${unrun === 0 ? '' : `, ${unrun} could not run`}`;
+  }
+  if (unrun > 0) return `Nothing was found, but ${some(unrun)} could not run: ${passed.length} passed`;
+  return `Nothing is wrong${couldNotRun.length === 0 ? '' : ' so far'}: ${some(passed.length)} passed`;
 }
 
 function findingText({ id, severity, component, title, cause, remedy, fixed, page }: DoctorResult['findings'][number]): string {

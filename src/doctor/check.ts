@@ -94,3 +94,13 @@ export interface Check<P extends Place = StackPlace> {
   /** Nothing when all is well. A throw means that it could not be told, never that it passed. */
   look(place: P): Promise<Trouble[]>;
 }
+
+/** Thrown by a check that finds itself behind what another check tells of: that one is the root, and is told with it. */
+export class Behind extends Error {
+  constructor(
+    readonly id: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
 import { redact } from '../workspace/secret.js';
-import type { Check, Fix, Group, Place, Severity, StackPlace, Trouble } from './check.js';
+import { Behind, type Check, type Fix, type Group, type Place, type Severity, type StackPlace, type Trouble } from './check.js';
 
 export interface Finding extends Omit<Trouble, 'fix' | 'severity'> {
   id: string;
@@ -22,9 +22,9 @@ export interface Examination {
   /** Each in the order of what causes what. */
   checks: { place: readonly Check<Place>[]; stack: readonly Check[] };
   place: Omit<Place, 'signal' | 'share'>;
-  /** What checks of the stack know beside, or why they cannot run. */
-  stack: Omit<StackPlace, keyof Place> | { why: string };
-  /** Only these; what they need runs too, and is not told. */
+  /** What checks of the stack know beside; or why they cannot run, and which checks tell of that. */
+  stack: Omit<StackPlace, keyof Place> | { why: string; behind: readonly string[] };
+  /** Only these. What they need runs too, and is told where it found what keeps them from looking. */
   only?: (check: { id: string; group: Group }) => boolean;
   signal: AbortSignal;
   /** Told as checks end. */
@@ -33,12 +33,19 @@ export interface Examination {
 
 const DEADLINE_SECONDS = 5;
 
-type Outcome = { findings: Finding[] } | { reason: string };
+/** Why every check of a stack could not run before the first `up`. */
+export const NO_STACK = 'there is no stack here yet: `forge up` makes one';
+
+/** A check that could not run has those behind which it is. */
+type Outcome = { findings: Finding[] } | Unrun;
+interface Unrun {
+  reason: string;
+  behind: readonly string[];
+}
 /** A check that is about this stack, with all that it needs to know; or why that is not to be had. */
 interface Ready {
   check: Omit<Check<never>, 'look' | 'concerns'>;
-  look?: (signal: AbortSignal) => Promise<Trouble[]>;
-  why?: string;
+  look: ((signal: AbortSignal) => Promise<Trouble[]>) | Unrun;
 }
 
 /** Runs all checks at once, each as soon as those that it needs have passed. Throws only when it is interrupted. */
@@ -52,13 +59,21 @@ export async function examine(examination: Examination): Promise<Report> {
     const known = outcomes.get(one);
     if (known !== undefined) return known;
     const obstacle = obstacleOf(needsOf(one, all), outcomeOf);
-    const outcome = run(one, obstacle, signal).finally(() => progress?.(++done, wanted.length));
+    const outcome = run(one, obstacle, signal).finally(() => progress?.(++done, Math.max(done, wanted.length)));
     outcomes.set(one, outcome);
     return outcome;
   };
-  const ended = await Promise.all(wanted.map(async (one) => ({ check: one.check, outcome: await outcomeOf(one) })));
+  await Promise.all(wanted.map(outcomeOf));
+  const asked = wanted.filter(({ check }) => only(check));
+  // Without what kept them from looking, a stack that is down would look well. The loop sees what it adds.
+  const told = new Set(asked);
+  for (const one of told) {
+    const outcome = await outcomeOf(one);
+    if ('reason' in outcome) for (const root of all) if (outcome.behind.includes(root.check.id)) told.add(root);
+  }
   signal.throwIfAborted();
-  return reportOf(ended.filter(({ check }) => only(check)));
+  const endOf = async (one: Ready): Promise<Ended> => ({ check: one.check, outcome: await outcomeOf(one), isAsked: asked.includes(one) });
+  return reportOf(await Promise.all(all.filter((one) => told.has(one)).map(endOf)));
 }
 
 function concerned({ checks, place, stack, signal }: Examination): Ready[] {
@@ -74,7 +89,7 @@ function concerned({ checks, place, stack, signal }: Examination): Ready[] {
   };
   const common: Place = { ...place, signal, share };
   const places = ready(checks.place, common);
-  if ('why' in stack) return [...places, ...checks.stack.map((check) => ({ check, why: stack.why }))];
+  if ('why' in stack) return [...places, ...checks.stack.map((check) => ({ check, look: { reason: stack.why, behind: stack.behind } }))];
   const once = { tasks: () => share('tasks', () => stack.tasks()), states: () => share('states', () => stack.states()) };
   const ofStack = ready(checks.stack, { ...common, ...stack, ...once });
   return [...places, ...(stack.isKnown ? ofStack : ofStack.map(beforeUp))];
@@ -82,9 +97,7 @@ function concerned({ checks, place, stack, signal }: Examination): Ready[] {
 
 /** Before the first `up` there is nothing to look at but the machine and the workspace. */
 const beforeUp = (one: Ready): Ready =>
-  one.check.group === 'machine' || one.check.group === 'workspace'
-    ? one
-    : { check: one.check, why: 'there is no stack here yet: `forge up` makes one' };
+  one.check.group === 'machine' || one.check.group === 'workspace' ? one : { check: one.check, look: { reason: NO_STACK, behind: [] } };
 
 const ready = <P extends Place>(checks: readonly Check<P>[], place: P): Ready[] =>
   checks.filter((check) => check.concerns?.(place) ?? true).map((check) => ({ check, look: (signal) => check.look({ ...place, signal }) }));
@@ -99,20 +112,21 @@ function withNeeds(all: Ready[], only: (check: Ready['check']) => boolean): Read
 }
 
 /** Why a check cannot tell anything; one that is not about this stack is no obstacle. */
-async function obstacleOf(needed: Ready[], outcomeOf: (one: Ready) => Promise<Outcome>): Promise<string | undefined> {
+async function obstacleOf(needed: Ready[], outcomeOf: (one: Ready) => Promise<Outcome>): Promise<Unrun | undefined> {
   for (const one of needed) {
     const outcome = await outcomeOf(one);
-    if ('reason' in outcome) return `${one.check.id}, which could not run`;
+    const behind = [one.check.id];
+    if ('reason' in outcome) return { reason: `needs ${one.check.id}, which could not run`, behind };
     const [first] = outcome.findings;
-    if (first !== undefined) return `${one.check.id} (${first.title})`;
+    if (first !== undefined) return { reason: `needs ${one.check.id} (${first.title})`, behind };
   }
   return undefined;
 }
 
-async function run({ check, look, why }: Ready, obstacle: Promise<string | undefined>, signal: AbortSignal): Promise<Outcome> {
-  if (look === undefined) return { reason: why ?? 'unknown' };
+async function run({ check, look }: Ready, obstacle: Promise<Unrun | undefined>, signal: AbortSignal): Promise<Outcome> {
+  if (typeof look === 'object') return look;
   const before = await obstacle;
-  if (before !== undefined) return { reason: `needs ${before}` };
+  if (before !== undefined) return before;
   const seconds = check.seconds ?? DEADLINE_SECONDS;
   const deadline = AbortSignal.timeout(seconds * 1000);
   const own = AbortSignal.any([signal, deadline]);
@@ -120,8 +134,9 @@ async function run({ check, look, why }: Ready, obstacle: Promise<string | undef
     const troubles = await Promise.race([look(own), rejectedBy(own)]);
     return { findings: troubles.map((trouble) => findingOf(check, trouble)) };
   } catch (error) {
-    if (signal.aborted) return { reason: 'interrupted' };
-    return { reason: deadline.aborted ? `it took longer than ${seconds} s` : redact(messageOf(error)) };
+    if (signal.aborted) return { reason: 'interrupted', behind: [] };
+    if (deadline.aborted) return { reason: `it took longer than ${seconds} s`, behind: [] };
+    return { reason: redact(messageOf(error)), behind: error instanceof Behind ? [error.id] : [] };
   }
 }
 
@@ -149,12 +164,20 @@ function findingOf({ id, group, severity = 'error' }: Ready['check'], trouble: T
   };
 }
 
-function reportOf(ended: { check: Ready['check']; outcome: Outcome }[]): Report {
+interface Ended {
+  check: Ready['check'];
+  outcome: Outcome;
+  /** Whether it was asked for; one that was not is told of by its findings alone. */
+  isAsked: boolean;
+}
+
+function reportOf(ended: Ended[]): Report {
   const findings = ended.flatMap(({ outcome }) => ('findings' in outcome ? outcome.findings : []));
   const of = (severity: Severity): Finding[] => findings.filter((finding) => finding.severity === severity);
+  const asked = ended.filter(({ isAsked }) => isAsked);
   return {
     findings: [...of('error'), ...of('warning')],
-    passed: ended.flatMap(({ check, outcome }) => ('findings' in outcome && outcome.findings.length === 0 ? [check.id] : [])),
-    couldNotRun: ended.flatMap(({ check, outcome }) => ('reason' in outcome ? [{ id: check.id, reason: outcome.reason }] : [])),
+    passed: asked.flatMap(({ check, outcome }) => ('findings' in outcome && outcome.findings.length === 0 ? [check.id] : [])),
+    couldNotRun: asked.flatMap(({ check, outcome }) => ('reason' in outcome ? [{ id: check.id, reason: outcome.reason }] : [])),
   };
 }

@@ -28,7 +28,10 @@ export async function examineStack(options: DoctorOptions): Promise<Report> {
     signal,
     ...(progress === undefined ? {} : { progress }),
   };
-  const opened = await openSession(options).catch((error: unknown) => ({ why: `the stack cannot be opened: ${messageOf(error)}` }));
+  const opened = await openSession(options).catch((error: unknown) => ({
+    why: `the stack cannot be opened: ${messageOf(error)}`,
+    behind: ['config-invalid', 'state-damaged'],
+  }));
   signal.throwIfAborted();
   if ('why' in opened) return examine({ ...base, stack: opened });
   const { stack, isKnown } = opened;

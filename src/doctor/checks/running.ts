@@ -1,4 +1,4 @@
-import type { StackPlace } from '../check.js';
+import { Behind, type StackPlace } from '../check.js';
 import { requireServing } from './servers/unwell.js';
 
 /** Throws when one of these servers is known not to serve: that is a finding of its own, and nothing can be told beyond it. */
@@ -7,12 +7,15 @@ export async function requireRunning(place: StackPlace, ...components: string[])
 }
 
 /**
- * Throws when a task of these modules is not as it should be, which is a finding of its own. For checks that begin to look while
+ * Throws when a task of these modules is not as it should be, which the check named beside tells. For checks that begin to look while
  * the tasks are still being observed, so that the whole takes no longer than that.
  */
-export async function requireInSync(place: StackPlace, ...modules: string[]): Promise<void> {
-  const off = (await place.tasks()).find(({ module, state }) => modules.includes(module) && state !== 'ok');
-  if (off !== undefined) throw new Error(`needs ${off.id}, which is ${off.state}${off.message === '' ? '' : ` (${off.message})`}`);
+export async function requireInSync(place: StackPlace, tellers: Readonly<Record<string, string>>): Promise<void> {
+  for (const { id, module, state, message } of await place.tasks()) {
+    const teller = tellers[module];
+    if (teller !== undefined && state !== 'ok')
+      throw new Behind(teller, `needs ${id}, which is ${state}${message === '' ? '' : ` (${message})`}`);
+  }
 }
 
 /** `12 s`, `4 min`, `3 h`: how long something is ago, or lasts. */

@@ -40,9 +40,12 @@ it('one that runs and whose kubeconfig is gone is told', async () => {
   expect(await told()).toEqual([`The kubeconfig in .forge does not lead to ${name}`, 'kubeconfig: missing', true]);
 });
 
-it('Docker that does not answer tells nothing of the cluster', async () => {
+it('Docker that does not answer tells nothing of the cluster, and has a check of its own', async () => {
   fakes.docker({
     'container inspect': { err: 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?', code: 1 },
   });
-  await expect(clusterReachable.look(place)).rejects.toThrow(/Docker/);
+  await expect(clusterReachable.look(place)).rejects.toMatchObject({
+    id: 'docker-answers',
+    message: expect.stringMatching(/Docker/) as string,
+  });
 });

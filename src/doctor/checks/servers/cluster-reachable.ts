@@ -1,5 +1,5 @@
 import { connectKubernetes, type KubeObject } from '../../../clients/kubernetes.js';
-import { ForgeError } from '../../../errors.js';
+import { ExitCode, ForgeError, messageOf } from '../../../errors.js';
 import { whyNotReady } from '../../../runtimes/k3d/api.js';
 import { apiPort } from '../../../runtimes/k3d/drift.js';
 import { readKubeconfig } from '../../../runtimes/k3d/kubeconfig.js';
@@ -9,7 +9,7 @@ import { requireSameCluster } from '../../../runtimes/kubernetes/identity.js';
 import { conditionOf, type Condition } from '../../../runtimes/kubernetes/pod-types.js';
 import { kubeTarget } from '../../../runtimes/kubernetes/target.js';
 import { isOnKubernetes } from '../../../workspace/context.js';
-import { UP, type Check, type StackPlace, type Trouble } from '../../check.js';
+import { Behind, UP, type Check, type StackPlace, type Trouble } from '../../check.js';
 
 /** The cluster that the servers are in: what is wrong with it explains everything after it. */
 export const clusterReachable: Check = {
@@ -25,7 +25,7 @@ const UP_MENDS = '`forge up` brings it back; what the servers hold stays';
 
 async function lookAtK3d({ stack, signal }: StackPlace): Promise<Trouble[]> {
   const { workspace } = stack;
-  const { name, state, node } = await ownCluster(clusterName(stack), workspace, { signal });
+  const { name, state, node } = await ownCluster(clusterName(stack), workspace, { signal }).catch(behindDocker);
   const told = (title: string, cause: string): Trouble[] => [{ title, cause, remedy: UP_MENDS, fix: UP }];
   if (state === 'absent') return told(`There is no cluster ${name}`, 'Docker has no node of it: it was deleted, or never made');
   if (state === 'half') return told(`The cluster ${name} is half made`, 'forge or k3d was killed while making it');
@@ -35,6 +35,12 @@ async function lookAtK3d({ stack, signal }: StackPlace): Promise<Trouble[]> {
     return told(`The kubeconfig in .forge does not lead to ${name}`, drift.map(({ field, is }) => `${field}: ${is}`).join('; '));
   const why = await whyNotReady(access, node.name, node.startedAt, signal);
   return why === undefined ? [] : told(`The cluster ${name} runs and cannot be used`, why);
+}
+
+/** What Docker lacks is told by a check of its own. */
+function behindDocker(error: unknown): never {
+  if (!(error instanceof ForgeError) || error.exitCode !== ExitCode.lacking) throw error;
+  throw new Behind('docker-answers', messageOf(error));
 }
 
 type Node = KubeObject & { status?: { conditions?: Condition[] } };

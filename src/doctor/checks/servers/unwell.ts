@@ -1,5 +1,5 @@
 import { isOnKubernetes } from '../../../workspace/context.js';
-import type { Check, StackPlace, Trouble } from '../../check.js';
+import { Behind, type Check, type StackPlace, type Trouble } from '../../check.js';
 
 /** A server that does not serve, and which check tells of it. A trouble without a component is about all of them. */
 export interface Unwell {
@@ -19,7 +19,7 @@ export const unwellServers = (place: StackPlace): Promise<Unwell[]> =>
 /** For checks that ask a server: throws, with what is wrong, where it is known that it does not serve. */
 export async function requireServing(place: StackPlace, component: string): Promise<void> {
   const found = (await unwellServers(place)).find(({ trouble }) => trouble.component === undefined || trouble.component === component);
-  if (found !== undefined) throw new Error(`needs ${found.id} (${found.trouble.title})`);
+  if (found !== undefined) throw new Behind(found.id, `needs ${found.id} (${found.trouble.title})`);
 }
 
 const unwellCheck = (check: Pick<Check, 'title' | 'concerns'> & { id: Unwell['id'] }): Check => ({

@@ -1,5 +1,5 @@
 import { stackCatalog, type LoadTableResult } from '../../../clients/iceberg.js';
-import type { StackPlace } from '../../check.js';
+import { Behind, type StackPlace } from '../../check.js';
 import { connectStackS3 } from './storage.js';
 import { requireRunning } from '../running.js';
 
@@ -10,7 +10,7 @@ export async function loadedTables(place: StackPlace): Promise<Map<string, LoadT
     const { bucket } = place.stack.config.lake;
     // Without it the catalog tries for over a minute before it gives up.
     if (!(await (await connectStackS3({ ...place, signal })).headBucket(bucket)))
-      throw new Error(`needs bucket ${bucket}, which is missing`);
+      throw new Behind('bucket-missing', `needs bucket ${bucket}, which is missing`);
     const catalog = stackCatalog(place.stack);
     const { tables } = place.pipeline;
     const loaded = await Promise.all(

@@ -29,7 +29,11 @@ export const tableObjects: Check = {
     if ('error' in looked) throw looked.error;
     const { gone } = looked;
     if (gone.length === 0) return [];
-    await requireInSync(place, 's3.bucket', 'catalog.warehouse', 'iceberg.namespace');
+    await requireInSync(place, {
+      's3.bucket': 'bucket-missing',
+      'catalog.warehouse': 'catalog-objects',
+      'iceberg.namespace': 'catalog-objects',
+    });
     const names = [...new Set(gone.map((text) => text.split(':')[0]!))];
     const { namespace } = place.pipeline.tables[0]!;
     return [

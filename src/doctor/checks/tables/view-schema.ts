@@ -68,7 +68,7 @@ export const viewSchema: Check = {
       });
     });
     if (differences.length === 0) return [];
-    await requireInSync(place, 'sql.view', 'iceberg.table');
+    await requireInSync(place, { 'sql.view': 'view-columns', 'iceberg.table': 'table-schema' });
     return [
       {
         title: 'A view and its table have different columns',
