@@ -57,7 +57,8 @@ export default class Doctor extends ForgeCommand<DoctorResult> {
       if (mended.error !== undefined) this.failure = mended.error;
     }
     const result = toResult(report, fixed, (performance.now() - started) / 1000);
-    if (!result.healthy) this.exitCode = ExitCode.finding;
+    // What went wrong while mending says more than that something is left.
+    if (!result.healthy && this.failure === undefined) this.exitCode = ExitCode.finding;
     return { ...result, ...(await writeBundle?.(result)) };
   }
 

@@ -18,7 +18,7 @@ const errorBody = z
 
 const endpoint = z.object({ host: z.string(), port: z.int().min(1).max(65535), url: z.string() }).describe('Address on this machine');
 
-const generateEvents = z.object({
+const events = z.object({
   sent: count.describe('Events handed to Kafka'),
   acknowledged: count.describe('Events that Kafka has acknowledged'),
   totalScore: z.int().describe('Sum of the score of the acknowledged events'),
@@ -26,6 +26,8 @@ const generateEvents = z.object({
   seconds,
   eventsPerSecond: z.number().nonnegative(),
 });
+
+const generateEvents = events.extend({ error: errorBody.optional().describe('When Kafka was lost on the way') });
 
 const latency = z.object({ p50: z.number().nonnegative(), p99: z.number().nonnegative() });
 
@@ -72,7 +74,7 @@ const up = z.object({
     }),
   ),
   endpoints: z.record(z.string(), endpoint),
-  events: generateEvents.optional().describe('With --events'),
+  events: events.optional().describe('With --events'),
   leaderboard: z
     .array(z.object({ player: z.string(), score: z.int(), bonusPops: count }))
     .optional()
@@ -180,6 +182,7 @@ const doctor = z.object({
   couldNotRun: z.array(z.object({ id: z.string(), reason: z.string() })).describe('Checks that could tell nothing: they did not pass'),
   seconds,
   bundle: z.object({ file: z.string(), bytes: count }).optional().describe('With --bundle'),
+  error: errorBody.optional().describe('With --fix: what went wrong while mending; the exit code is its own'),
 });
 
 const version = z.object({ name: z.string(), version: z.string(), node: z.string(), platform: z.string(), arch: z.string() });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EnvResult, ErrorResult, GenerateEventsResult, StatusResult, UpResult, VerifyResult } from '../../src/cli/schemas.js';
 import { processesOf, sandbox, type Sandbox } from '../helpers/forge.js';
 import { sumOfTopic, waitFor } from '../helpers/lake.js';
+import { expectShape } from '../helpers/schemas.js';
 import { changedOf, eventsOfTopic, expectAgreement, messageOf, play, sumOf } from '../helpers/sums.js';
 
 const TABLES = ['leaderboard', 'balloon_color_stats', 'realtime_scores', 'balloon_colored_pops', 'color_performance_trends'];
@@ -93,7 +94,16 @@ test('all 49 players at once, hundreds of files open in a checkpoint: the TaskMa
 
 describe('kill -9 of forge up', () => {
   /** Moments of a run in its order: from its start, or from when this task (or a later one) is being applied. */
-  const STAGES = ['start', 'secret-aws', 'kafka', 'flink-jobmanager', 'catalog-role', 'iceberg-rest', 'namespace', 'table-leaderboard'];
+  const STAGES = [
+    'start',
+    'secret-aws',
+    'postgresql',
+    'flink-jobmanager',
+    'catalog-role',
+    'iceberg-rest',
+    'namespace',
+    'table-leaderboard',
+  ];
   const LAST = ['view-leaderboard', 'job'];
   const ORDER = [...STAGES, ...LAST];
   /** At most this long after the task began. */
@@ -229,7 +239,7 @@ describe('kill -9 of a server', () => {
   test('the broker in the middle of 20,000 events, brought back meanwhile: what was acknowledged is there, once', async () => {
     const env = await box.ok<EnvResult>(['env']);
     const before = await eventsOfTopic(env);
-    const sending = box.forge<GenerateEventsResult & Partial<ErrorResult>>([
+    const sending = box.forge<GenerateEventsResult>([
       ...['generate', 'events', '--count', '20000', '--rate', '2000', '--seed', '11', '--json'],
     ]);
     await waitFor(async () => expect(sumOf(await eventsOfTopic(env))).toBeGreaterThan(sumOf(before) + 1000));
@@ -245,6 +255,7 @@ describe('kill -9 of a server', () => {
     } else {
       expect(code).toBe(4);
       expect(json.error?.code).toBe('EVENTS_LOST');
+      expectShape('generate-events', json);
       expect(arrived).toBeGreaterThanOrEqual(json.acknowledged);
       expect(arrived).toBeLessThanOrEqual(json.sent);
       for (const [player, { events }] of Object.entries(json.byPlayer))

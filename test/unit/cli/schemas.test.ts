@@ -35,4 +35,10 @@ describe('schemas of --json', () => {
     expect(required.length).toBeGreaterThan(0);
     for (const field of required) expect(validate({ ...sample, [field]: undefined }), field).toBe(false);
   });
+
+  it.each(['up', 'doctor', 'generate-events', 'images-load'] as const)('%s: a result that failed holds its error', (name) => {
+    const validate = ajv.compile(shipped(name));
+    expect(validate({ ...samples.get(name), ...samples.get('error') }), JSON.stringify(validate.errors)).toBe(true);
+    expect(validate({ ...samples.get(name), error: 'text' })).toBe(false);
+  });
 });
