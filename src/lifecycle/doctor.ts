@@ -15,16 +15,18 @@ export interface DoctorOptions extends SessionOptions {
   signal: AbortSignal;
   /** Only this group. */
   only?: Group | undefined;
+  /** And these checks, of whatever group. */
+  also?: readonly string[];
   progress?: (done: number, all: number) => void;
 }
 
 /** Looks at everything and changes nothing. A stack that cannot even be opened is a finding too, never an error. */
 export async function examineStack(options: DoctorOptions): Promise<Report> {
-  const { signal, progress, only } = options;
+  const { signal, progress, only, also = [] } = options;
   const base: Omit<Examination, 'stack'> = {
     checks: { place: placeChecks, stack: stackChecks },
     place: { workspace: findWorkspace(options.folder), cacheDir: options.cacheDir, packageRoot: options.packageRoot },
-    ...(only === undefined ? {} : { only: ({ group }) => group === only }),
+    ...(only === undefined ? {} : { only: ({ id, group }) => group === only || also.includes(id) }),
     signal,
     ...(progress === undefined ? {} : { progress }),
   };

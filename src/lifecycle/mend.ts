@@ -23,29 +23,31 @@ export interface Mended {
 }
 
 /**
- * Mends what was found and may be mended without asking: first each finding's own fix, then one `forge up` for all that it
- * mends; then looks again.
+ * Mends what was found and may be mended without asking: each finding's own fix, and one `forge up` for all that it mends; then
+ * looks again. A fix that `up` has to follow, since it stops a server, waits until `up` has nothing against beginning.
  * @throws ForgeError UNKNOWN_CHECK (exit 2), WORKSPACE_LOCKED
  */
 export async function mend(before: Report, options: MendOptions): Promise<Mended> {
   const { id, note, signal } = options;
   const chosen = before.findings.filter((finding) => finding.fix !== undefined && (id === undefined || finding.id === id));
   if (chosen.length === 0) return { report: before, fixed: [] };
-  let error: unknown;
+  const [alone, withUp] = [chosen.filter(({ fix }) => fix?.up !== true), chosen.filter(({ fix }) => fix?.up === true)];
+  const failures: unknown[] = [];
+  const runAll = async (findings: Finding[]): Promise<void> => void failures.push(...(await runFixes(findings, options)));
   try {
-    await runOwnFixes(chosen, options);
-    if (chosen.some(({ fix }) => fix?.up === true)) {
+    if (alone.length > 0) await withLock(findWorkspace(options.folder), 'doctor --fix', () => runAll(alone));
+    if (withUp.length > 0) {
       note('Running `forge up`');
-      const { run } = await bringUp({ ...options, check: false, consent: async () => false });
-      error = run.error;
+      const { run } = await bringUp({ ...options, check: false, consent: async () => false, prepare: () => runAll(withUp) });
+      if (run.error !== undefined) failures.push(run.error);
     }
   } catch (thrown) {
     signal.throwIfAborted();
-    error = thrown;
+    failures.push(thrown);
   }
-  const report = await examineStack(options);
-  const fixed = chosen.filter((finding) => !report.findings.some((still) => isSame(still, finding)));
-  return { report, fixed, ...(error === undefined ? {} : { error }) };
+  const report = await examineStack({ ...options, also: chosen.map((finding) => finding.id) });
+  const [error] = failures;
+  return { report, fixed: mendedOf(chosen, report), ...(error === undefined ? {} : { error }) };
 }
 
 /** @throws ForgeError UNKNOWN_CHECK (exit 2) for an id that no check has */
@@ -55,15 +57,26 @@ export function requireCheck(id: string): void {
   throw usageError({ code: 'UNKNOWN_CHECK', message: `There is no check ${id}`, hint: `The checks are ${ids.join(', ')}` });
 }
 
-async function runOwnFixes(chosen: Finding[], { folder, note, signal }: MendOptions): Promise<void> {
-  const own = chosen.filter(({ fix }) => fix?.run !== undefined);
-  if (own.length === 0) return;
-  await withLock(findWorkspace(folder), 'doctor --fix', async () => {
-    for (const { title, fix } of own) {
-      note(`${title}: ${fix!.does}`);
-      await fix!.run!(signal);
+/** Runs each finding's own fix, whatever becomes of the others; gives what went wrong. */
+async function runFixes(findings: readonly Finding[], { note, signal }: MendOptions): Promise<unknown[]> {
+  const failures: unknown[] = [];
+  for (const { title, fix } of findings) {
+    if (fix?.run === undefined) continue;
+    note(`${title}: ${fix.does}`);
+    try {
+      await fix.run(signal);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      failures.push(thrown);
     }
-  });
+  }
+  return failures;
 }
 
-const isSame = (a: Finding, b: Finding): boolean => a.id === b.id && a.component === b.component && a.title === b.title;
+/** Those whose check has looked again, and found nothing of the same server. What nobody could look at counts for nothing. */
+export function mendedOf(chosen: readonly Finding[], { findings, passed }: Report): Finding[] {
+  return chosen.filter(({ id, component }) => {
+    const still = findings.filter((finding) => finding.id === id);
+    return passed.includes(id) || (still.length > 0 && still.every((finding) => finding.component !== component));
+  });
+}

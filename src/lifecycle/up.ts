@@ -17,6 +17,8 @@ export interface UpOptions extends Omit<SessionOptions, 'allocate'> {
   note: (text: string) => void;
   /** Asked when the stack that is here would be changed into another one; false leaves it as it is. */
   consent: (question: string) => Promise<boolean>;
+  /** What comes before the tasks: under the lock, and only once nothing is left that `up` would refuse to begin for. */
+  prepare?: () => Promise<void>;
 }
 
 export interface UpOutcome {
@@ -50,6 +52,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
 
   await prepareWorkspace(workspace);
   return withLock(workspace, 'up', async () => {
+    await options.prepare?.();
     // Another runtime's servers would hold the ports of this one; in another cluster nobody would look after them.
     if (before !== undefined && (before.runtime !== preview.stack.runtime || before.context !== preview.stack.context))
       await (await runtimeOf(before.runtime)).down(workspace, { ...options, keepData: true });
