@@ -181,7 +181,13 @@ describe('a cluster that is there', () => {
     expect(await world.up()).toBe('in-sync');
     expect(performance.now() - started).toBeLessThan(5000);
     const [labels] = await command('docker', 'inspect', '--format', '{{json .Config.Labels}}', world.node);
-    expect(JSON.parse(labels!)).toMatchObject({ 'forge.stack': 'balloon-popper', 'forge.workspace': world.stack.workspace.id });
+    const { id } = world.stack.workspace;
+    expect(JSON.parse(labels!)).toMatchObject({
+      'forge.stack': 'balloon-popper',
+      'forge.workspace': id,
+      'forge.data': `forge-${id}-data`,
+      'forge.packages': join(world.stack.cacheDir, 'packages'),
+    });
     const members = await command('docker', 'ps', '--all', '--filter', `label=k3d.cluster=${world.name}`, '--format', '{{.Names}}');
     expect(members).toEqual([world.node]);
   });

@@ -7,6 +7,8 @@ import { clusterName, dataVolumeName, networkName, ownLabels } from './name.js';
 
 export const DATA_PATH = '/var/lib/forge';
 export const PACKAGES_PATH = '/forge-packages';
+/** Labels of the node that keep what is mounted where, as forge gave it: Docker Desktop tells its own paths instead. */
+export const MOUNT_LABELS = { [DATA_PATH]: 'forge.data', [PACKAGES_PATH]: 'forge.packages' } as const;
 /** Inside the node. */
 export const API_PORT = 6443;
 
@@ -41,11 +43,17 @@ export function clusterSpec(stack: StackContext): ClusterSpec {
   };
 }
 
+/** What is mounted at a place, by binds as Docker takes them. */
+export const sourceOf = (binds: readonly string[], target: string): string =>
+  binds.find((one) => one.split(':')[1] === target)?.split(':')[0] ?? 'none';
+
 /** Writes .forge/generated/k3d.yaml and gives its name. */
 export async function writeConfig(stack: StackContext, spec: ClusterSpec): Promise<string> {
   const { stringify } = await import('yaml');
   const node = { nodeFilters: ['server:0'] };
   const [api, ...ports] = spec.ports;
+  const mounts = Object.entries(MOUNT_LABELS).map(([target, label]) => [label, sourceOf(spec.binds, target)]);
+  const labels = Object.entries({ ...ownLabels(stack), ...(Object.fromEntries(mounts) as Record<string, string>) });
   const document = {
     apiVersion: 'k3d.io/v1alpha5',
     kind: 'Simple',
@@ -62,7 +70,7 @@ export async function writeConfig(stack: StackContext, spec: ClusterSpec): Promi
       k3d: { wait: true, timeout: '300s', disableLoadbalancer: true },
       k3s: { extraArgs: spec.serverArguments.map((arg) => ({ arg, ...node })) },
       kubeconfig: { updateDefaultKubeconfig: false, switchCurrentContext: false },
-      runtime: { labels: Object.entries(ownLabels(stack)).map(([name, value]) => ({ label: `${name}=${value}`, ...node })) },
+      runtime: { labels: labels.map(([name, value]) => ({ label: `${name}=${value}`, ...node })) },
     },
   };
   const head = '# Written by forge, read by k3d when the cluster is made.\n';

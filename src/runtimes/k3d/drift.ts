@@ -1,5 +1,5 @@
 import type { Container } from '../../clients/docker-objects.js';
-import { API_PORT, DATA_PATH, PACKAGES_PATH, type ClusterSpec } from './config.js';
+import { API_PORT, MOUNT_LABELS, sourceOf, type ClusterSpec } from './config.js';
 import { qualified } from './reference.js';
 
 /** A difference that only a new cluster mends; the fields of a module's difference. */
@@ -17,7 +17,10 @@ export function driftOf(node: Container, spec: ClusterSpec): Drift[] {
   };
   if (qualified(node.image) !== qualified(spec.image)) compare('image', node.image, spec.image);
   for (const { name, host, inside } of spec.ports) compare(`port ${name}`, published(node, inside), `127.0.0.1:${host}`);
-  for (const target of [DATA_PATH, PACKAGES_PATH]) compare(`volume ${target}`, mounted(node.binds, target), mounted(spec.binds, target));
+  for (const [target, label] of Object.entries(MOUNT_LABELS)) {
+    const should = sourceOf(spec.binds, target);
+    compare(`volume ${target}`, node.labels[label] ?? mounted(node, target) ?? should, should);
+  }
   const given = new Set(node.command);
   compare('arguments', spec.serverArguments.filter((one) => given.has(one)).join(' '), spec.serverArguments.join(' '));
   return drift;
@@ -30,10 +33,13 @@ function published({ ports }: Container, inside: number): string {
   return found.length === 0 ? 'none' : found.join(', ');
 }
 
-const mounted = (binds: readonly string[], target: string): string => {
-  const bind = binds.find((one) => one.split(':')[1] === target);
-  return bind?.split(':')[0] ?? 'none';
-};
+/** Of a node without these labels: as far as Docker tells it. Docker Desktop says where a folder is in its virtual machine. */
+function mounted({ binds }: Container, target: string): string | undefined {
+  const source = sourceOf(binds, target);
+  // The folder of a WSL distribution, by a name that does not tell which.
+  if (source.includes('/docker-desktop-bind-mounts/')) return undefined;
+  return source.replace(/^\/(host_mnt|run\/desktop\/mnt\/host)(?=\/)/, '');
+}
 
 /** Ports on this machine that a node publishes, or will when it is started. */
 export const hostPorts = ({ ports }: Container): number[] => ports.map(({ host }) => host);

@@ -62,7 +62,13 @@ describe('the configuration of the cluster', () => {
       '--disable=servicelb',
     ]);
     const [, id] = /forge-([0-9a-f]{8})-data/.exec(read.volumes[0]!.volume)!;
-    expect(read.options.runtime.labels.map(({ label }) => label)).toEqual(['forge.stack=balloon-popper', `forge.workspace=${id}`]);
+    const packages = read.volumes[1]!.volume.split(':')[0]!;
+    expect(read.options.runtime.labels.map(({ label }) => label)).toEqual([
+      'forge.stack=balloon-popper',
+      `forge.workspace=${id}`,
+      `forge.data=forge-${id}-data`,
+      `forge.packages=${packages}`,
+    ]);
   });
 
   it('is the same for every engine and catalog, so that another choice needs no new cluster', async () => {
@@ -83,6 +89,7 @@ describe('the configuration of the cluster', () => {
     const folder = path.join(scratch(), 'a $HOME of $x and `y`');
     const { read, file } = await written({}, folder);
     expect(read.volumes[1]!.volume).toBe(`${folder}/packages:/forge-packages:ro`);
+    expect(read.options.runtime.labels.map(({ label }) => label)).toContain(`forge.packages=${folder}/packages`);
     expect(readFileSync(file, 'utf8')).not.toContain('$HOME');
     const { workspace } = await stackAt(scratch());
     expect(await withK3dEnvironment(workspace, (env) => Promise.resolve(env[DOLLAR]))).toBe('$');

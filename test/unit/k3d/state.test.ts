@@ -194,6 +194,33 @@ describe('what needs a new cluster', () => {
     expect(driftOf(await node(more()), clusterSpec(stack))).toEqual([{ ...difference, should }]);
   });
 
+  /** The node with its folder of packages as Docker names the source. */
+  const withPackages = async (name: (folder: string) => string, labels?: Record<string, string>) => {
+    const [data, packages] = asDesired().binds!;
+    const [folder] = packages!.split(':');
+    const binds = [data!, packages!.replace(folder!, name(folder!))];
+    return driftOf(await node({ binds, labels: { ...server().labels, ...labels } }), clusterSpec(stack));
+  };
+  it.each<[string, (folder: string) => string]>([
+    ['macOS', (folder) => `/host_mnt${folder}`],
+    ['Windows', (folder) => `/run/desktop/mnt/host${folder}`],
+    ['WSL', () => `/run/desktop/mnt/host/wsl/docker-desktop-bind-mounts/Ubuntu/4d9e39410bba78dc`],
+  ])('Docker Desktop on %s tells a folder by its own path, which is no other folder', async (_what, name) => {
+    expect(await withPackages(name)).toEqual([]);
+  });
+
+  it('where the node says what it was given, that alone counts', async () => {
+    const wanted = asDesired().binds![1]!.split(':')[0]!;
+    const wsl = () => '/run/desktop/mnt/host/wsl/docker-desktop-bind-mounts/Ubuntu/4d9e39410bba78dc';
+    expect(await withPackages(wsl, { 'forge.packages': wanted })).toEqual([]);
+    expect(await withPackages(wsl, { 'forge.packages': '/old' })).toEqual([
+      { field: 'volume /forge-packages', is: '/old', should: wanted },
+    ]);
+    expect(await withPackages(() => '/host_mnt/elsewhere')).toEqual([
+      { field: 'volume /forge-packages', is: '/elsewhere', should: wanted },
+    ]);
+  });
+
   it('is shown, and refused unless the run was told so', async () => {
     fakes.docker({ ...containers(server({ ...asDesired(), image: 'rancher/k3s:v1.30.0-k3s1' })), ...ownNetwork() });
     fakes.k3d({ 'cluster list': clusters(name) });
