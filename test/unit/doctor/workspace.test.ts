@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
@@ -13,7 +13,7 @@ import { selectionChanged, stateDamaged } from '../../../src/doctor/checks/works
 import { bootId, processStartTime } from '../../../src/workspace/identity.js';
 import { openStack } from '../../../src/workspace/open.js';
 import { prepareWorkspace, workspaceAt, type Workspace } from '../../../src/workspace/workspace.js';
-import { modeOf, scratch } from '../../helpers/folders.js';
+import { isRoot, modeOf, scratch, unprivileged } from '../../helpers/folders.js';
 
 let workspace: Workspace;
 beforeEach(async () => {
@@ -108,6 +108,29 @@ describe('modes', () => {
     expect(
       ['credentials/aws.json', 'generated', 'generated/run.sh', 'kubeconfig'].map((name) => modeOf(path.join(workspace.forgeDir, name))),
     ).toEqual(['0600', '0700', '0700', '0600']);
+  });
+
+  test.runIf(isRoot)('what belongs to somebody else is told first, and its mode is left to its owner', async () => {
+    const [mine, theirs] = ['views', 'aws'].map((name) => path.join(workspace.credentials, `${name}.json`)) as [string, string];
+    for (const file of [mine, theirs]) {
+      writeFileSync(file, '{}');
+      chmodSync(file, 0o644);
+    }
+    for (const file of [workspace.forgeDir, workspace.credentials, workspace.generated, mine]) chownSync(file, 65534, 65534);
+    chmodSync(workspace.root, 0o755);
+    await unprivileged(async () => {
+      const [strange, open, ...others] = await look(fileModes);
+      expect(others).toEqual([]);
+      expect([strange?.title, strange?.fix]).toEqual(['Private files belong to somebody else', undefined]);
+      expect([open?.cause.includes('views.json'), open?.cause.includes('aws.json')]).toEqual([true, false]);
+      await open?.fix?.run?.(signal);
+      // It was given away since it was looked at.
+      process.seteuid!(0);
+      chownSync(mine, 0, 0);
+      process.seteuid!(65534);
+      await expect(open?.fix?.run?.(signal)).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+    });
+    expect([modeOf(mine), modeOf(theirs)]).toEqual(['0600', '0644']);
   });
 
   test('what a symbolic link leads to is not touched', async () => {

@@ -1,5 +1,6 @@
 import { chmod, lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { fileError } from '../../../workspace/atomic.js';
 import type { Workspace } from '../../../workspace/workspace.js';
 import type { Check, Place, Trouble } from '../../check.js';
 
@@ -19,10 +20,12 @@ export const fileModes: Check<Place> = {
   async look({ workspace }): Promise<Trouble[]> {
     const entries = await privateEntries(workspace);
     const name = (file: string): string => path.relative(workspace.root, file);
-    const open = entries.filter(({ mode }) => (mode & OTHERS) !== 0);
-    const owner = process.getuid?.() || (await lstat(workspace.forgeDir).catch(() => undefined))?.uid;
+    const self = process.geteuid?.();
+    const owner = self || (await lstat(workspace.forgeDir).catch(() => undefined))?.uid;
     const strange = entries.filter(({ uid }) => owner !== undefined && uid !== owner);
-    return [...(open.length === 0 ? [] : [openTrouble(open, name)]), ...(strange.length === 0 ? [] : [ownerTrouble(strange, name)])];
+    // Nobody but its owner and root may change the mode of a file: those of others wait until they are given back.
+    const open = entries.filter(({ mode, uid }) => (mode & OTHERS) !== 0 && (self === 0 || self === undefined || uid === self));
+    return [...(strange.length === 0 ? [] : [ownerTrouble(strange, name)]), ...(open.length === 0 ? [] : [openTrouble(open, name)])];
   },
 };
 
@@ -35,7 +38,10 @@ function openTrouble(open: Entry[], name: (file: string) => string): Trouble {
     fix: {
       does: 'takes the rights of others away',
       async run() {
-        for (const { file, mode } of open) await chmod(file, mode & 0o700);
+        for (const { file, mode } of open)
+          await chmod(file, mode & 0o700).catch((error: unknown) => {
+            throw fileError(file, error);
+          });
       },
     },
   };
