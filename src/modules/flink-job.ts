@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { flinkClient, hasEnded, type FlinkClient, type FlinkJob } from '../clients/flink.js';
 import { stackCatalog, tableFacts } from '../clients/iceberg.js';
-import { quoteIdentifier, withPostgres } from '../clients/postgresql.js';
+import { quoteIdentifier, sqlState, withPostgres } from '../clients/postgresql.js';
 import { sqlGateway } from '../components/flink/gateway.js';
 import { jobState } from '../components/flink/state.js';
 import {
@@ -17,8 +17,11 @@ import {
   type WantedJob,
 } from '../engines/flink/job.js';
 import { stateFolder, type SavedState } from '../engines/flink/checkpoints.js';
+import { endRefills, refillViews } from '../engines/flink/refill.js';
 import { ForgeError, serverError, usageError } from '../errors.js';
 import { waitUntil } from '../clients/wait.js';
+import { postgresAdmin } from './connect.js';
+import { readTemplate } from './template.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
 
 const schema = z.strictObject({
@@ -28,6 +31,11 @@ const schema = z.strictObject({
   tables: z.array(z.string().min(1)).describe('Iceberg tables that the job writes'),
   database: z.string().min(1).describe('PostgreSQL database of the views'),
   views: z.array(z.string().min(1)).describe('Views that the job keeps; emptied when it reads the topic again from its start'),
+  refill: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("File below forge's own templates/ that, with `refill` set, fills each view from the topic: for those that were lost"),
 });
 type Args = z.output<typeof schema>;
 
@@ -83,7 +91,9 @@ export const flinkJob = defineModule<Args>({
       const gatewayUrl = await gatewayUp;
       context.waitingFor(`job ${args.name} to run`);
       const submit = async (from?: SavedState): Promise<void> => {
+        await endRefills(stack.endpoints['flink']!.url, refillName(args), signal);
         if (from === undefined) await emptyViews(args, context);
+        else if (start.refill.length > 0) await refill(args, gatewayUrl, start.refill, context);
         const { id } = await submitJob({
           flinkUrl: stack.endpoints['flink']!.url,
           gatewayUrl,
@@ -108,6 +118,7 @@ export const flinkJob = defineModule<Args>({
     await sqlGateway(context.stack).stop();
     const jobs = (await flink.jobs()).filter((job) => job.name === args.name && !hasEnded(job));
     for (const job of jobs) await cancelJob(flink, job, context.signal);
+    await endRefills(context.stack.endpoints['flink']!.url, refillName(args), context.signal);
   },
 });
 
@@ -158,8 +169,19 @@ function observationOf(finding: JobFinding): Observation {
   }
 }
 
+const refillName = ({ name }: Args): string => `${name}-refill`;
+
+async function refill(args: Args, gatewayUrl: string, views: string[], context: TaskContext): Promise<void> {
+  if (args.refill === undefined) return;
+  const name = refillName(args);
+  const { text: sql } = await readTemplate(context, args.refill, { job: name, refill: true });
+  const { signal, progress } = context;
+  await refillViews({ flinkUrl: context.stack.endpoints['flink']!.url, gatewayUrl, name, sql, views, signal, progress });
+}
+
 /** Undefined while the script or a table is not there yet. */
-async function wantedJob(args: Args, { stack, signal }: TaskContext): Promise<WantedJob | undefined> {
+async function wantedJob(args: Args, context: TaskContext): Promise<WantedJob | undefined> {
+  const { stack, signal } = context;
   const sql = await readFile(args.sql, 'utf8').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -169,8 +191,29 @@ async function wantedJob(args: Args, { stack, signal }: TaskContext): Promise<Wa
   const loaded = await Promise.all(args.tables.map(async (name) => [name, await catalog.loadTable(args.namespace, name, signal)] as const));
   const tables: Record<string, string> = {};
   for (const [name, table] of loaded) if (table !== undefined) tables[name] = tableFacts(table).uuid;
-  return { name: args.name, sql, tables };
+  return { name: args.name, sql, tables, views: await viewsOf(args, context) };
 }
+
+/** By name, what a view is known by as long as it is not made anew: its database system and its number there. */
+async function viewsOf({ views, database }: Args, context: TaskContext): Promise<Record<string, string>> {
+  if (views.length === 0) return {};
+  const rows = await withPostgres(
+    postgresAdmin(context, database),
+    (client) =>
+      client.query<{ name: string; id: string }>(
+        `SELECT relname AS name, (SELECT system_identifier FROM pg_control_system()) || '.' || oid AS id
+         FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname = ANY ($1)`,
+        [views],
+      ),
+    { signal: context.signal },
+  ).catch((error: unknown) => {
+    // Without the database there is no view either.
+    if (sqlState(error) === NO_DATABASE) return [];
+    throw error;
+  });
+  return Object.fromEntries(rows.map(({ name, id }) => [name, id]));
+}
+const NO_DATABASE = '3D000';
 
 /** Waits for a job that starts or recovers; false when it ends instead, as one does that somebody has just cancelled. */
 async function runsAgain(flink: FlinkClient, { id, name }: FlinkJob, signal: AbortSignal): Promise<boolean> {

@@ -16,17 +16,29 @@ const schema = z.strictObject({
 });
 type Args = z.output<typeof schema>;
 
-async function wanted(args: Args, { stack }: TaskContext): Promise<WantedFile> {
+/**
+ * A file below templates/, filled in with the values of the stack and those given.
+ * @throws ForgeError TEMPLATE_MISSING, TEMPLATE_VARIABLE_MISSING, TEMPLATE_INVALID (exit 2)
+ */
+export async function readTemplate(
+  { stack }: Pick<TaskContext, 'stack'>,
+  template: string,
+  values: Record<string, unknown>,
+): Promise<{ text: string; secret: boolean }> {
   const folder = path.join(stack.packageRoot, 'templates');
-  const source = path.resolve(folder, args.template);
-  if (!source.startsWith(folder + path.sep)) throw noTemplate(args.template, 'it is not below templates/');
+  const source = path.resolve(folder, template);
+  if (!source.startsWith(folder + path.sep)) throw noTemplate(template, 'it is not below templates/');
   const text = await readFile(source, 'utf8').catch((error: unknown) => {
-    throw noTemplate(args.template, messageOf(error));
+    throw noTemplate(template, messageOf(error));
   });
   // Read all of them, so that they are masked where the file of before still has one.
   for (const name of stack.credentials.names()) stack.credentials.read(name);
-  const rendered = renderTemplate(text, { ...templateValues(stack), ...args.values }, { file: `templates/${args.template}` });
-  const file = await target(args, stack.workspace);
+  return renderTemplate(text, { ...templateValues(stack), ...values }, { file: `templates/${template}` });
+}
+
+async function wanted(args: Args, context: TaskContext): Promise<WantedFile> {
+  const rendered = await readTemplate(context, args.template, args.values);
+  const file = await target(args, context.stack.workspace);
   return { name: nameOf(args), file, text: rendered.text, secret: rendered.secret ? 'parts' : 'none', mode: args.mode };
 }
 

@@ -74,7 +74,7 @@ export async function ownPipeline(world: TestWorld, label: string): Promise<OwnP
   const script = join(world.scratch, `${name}.sql`);
   const shippedSql = renderTemplate(
     await readFile(join(packageRoot, 'templates', 'balloon-popper', 'flink', 'pipeline.sql'), 'utf8'),
-    { ...templateValues(stack), job: name },
+    { ...templateValues(stack), job: name, refill: false },
     { file: 'pipeline.sql' },
   ).text;
   const { tasks } = await loadDefinition(packageRoot, stack.stack);
@@ -82,7 +82,15 @@ export async function ownPipeline(world: TestWorld, label: string): Promise<OwnP
   const parts = tasks.filter(({ module, id }) => things.includes(module) && id !== 'catalog-database');
   const ids = new Set(parts.map(({ id }) => id));
   const standing = parts.map((task) => ({ ...task, needs: task.needs.filter((id) => ids.has(id)) }));
-  const args = (): Record<string, unknown> => ({ name, sql: script, namespace: name, tables: TABLES, database: name, views: VIEWS });
+  const args = (): Record<string, unknown> => ({
+    name,
+    sql: script,
+    namespace: name,
+    tables: TABLES,
+    database: name,
+    views: VIEWS,
+    refill: 'balloon-popper/flink/pipeline.sql',
+  });
   const activeJobs = async (): Promise<FlinkJob[]> => (await flink.jobs()).filter((job) => job.name === name && !hasEnded(job));
   const it: OwnPipeline = {
     stack,

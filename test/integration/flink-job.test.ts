@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { waitUntil } from '../../src/clients/wait.js';
 import { sqlGateway } from '../../src/components/flink/gateway.js';
-import { withViews } from '../../src/doctor/pipeline.js';
+import { openLake, withViews } from '../../src/doctor/pipeline.js';
 import { submitJob } from '../../src/engines/flink/job.js';
 import { localStateFiles } from '../../src/engines/flink/state-files.js';
 import { processState } from '../../src/runtimes/process/state.js';
@@ -106,7 +106,7 @@ describe('a job of Flink SQL', { timeout: 400_000 }, () => {
         flinkUrl: own.stack.endpoints['flink']!.url,
         gatewayUrl,
         state: { root: join(world.scratch, 'second'), files: localStateFiles },
-        wanted: { name: own.name, sql, tables: {} },
+        wanted: { name: own.name, sql, tables: {}, views: {} },
         signal,
         progress: () => {},
       });
@@ -141,6 +141,23 @@ describe('a job of Flink SQL', { timeout: 400_000 }, () => {
     expect(up.json.tasks.find(({ id }) => id === 'flink-jobmanager')).toMatchObject({ status: 'changed' });
     expect(up.json.tasks.find(({ id }) => id === 'job')?.message).toMatch(/resumed from its last checkpoint|reading the topic/);
     expect((await own.up()).message).toMatch(/resumed from its last checkpoint/);
+    await expectExact();
+  });
+
+  test('a view that was lost is filled from the topic, while no event comes; tables get no row twice', async () => {
+    await own.up();
+    const before = await own.sums();
+    await withViews(own.stack, own.name, (client) => client.query('DROP TABLE mv_leaderboard'), signal);
+    await own.prepare();
+    expect(await own.up('check')).toMatchObject({ status: 'changed', message: 'view mv_leaderboard is a new one' });
+    expect((await own.up()).message).toMatch(
+      /view mv_leaderboard is a new one; submitted, resumed from .*; mv_leaderboard filled from the topic/,
+    );
+    const sums = await own.sums();
+    expect(sums.view).toEqual(sums.topic);
+    expect(sums.rows).toEqual(before.rows);
+    expect(await own.up('check')).toMatchObject({ status: 'ok' });
+    await play(20);
     await expectExact();
   });
 
@@ -254,5 +271,17 @@ describe('a job of Flink SQL', { timeout: 400_000 }, () => {
     const job = (await own.job())!;
     expect(job).toMatchObject({ id, allTasksRunning: true });
     expect(await own.flink.lastFailure(id)).toBeUndefined();
+    // An event that is dated far ahead closes no window of the others.
+    const lake = await openLake(own.stack, signal);
+    const scores = async (player: string): Promise<number> => {
+      const loaded = await lake.load({ namespace: own.name, name: 'realtime_scores' });
+      return loaded === undefined ? 0 : (await lake.rows(loaded)).filter((row) => row['player'] === player).length;
+    };
+    await own.send(5, ['Emil']);
+    await waitFor(async () => {
+      // Later events tell the windows that time goes on.
+      await own.send(7, ['Fritz']);
+      expect(await scores('Emil')).toBeGreaterThan(0);
+    });
   });
 });

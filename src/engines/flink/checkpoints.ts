@@ -6,6 +6,8 @@ import type { StateFiles } from './state-files.js';
 export interface JobIdentity {
   sqlHash: string;
   tables: Record<string, string>;
+  /** The views that it keeps, by name: which of the tables in PostgreSQL that had this name. Any state fits them. */
+  views?: Record<string, string>;
 }
 
 /** The folder that holds the state of a job's submissions, and what reads and writes there. */

@@ -6,6 +6,7 @@ import { splitStatements } from './statements.js';
 
 const SQL_HASH = 'forge.sql-hash';
 const TABLE = 'forge.table.';
+const VIEW = 'forge.view.';
 /** For a job that somebody else submitted. */
 const NO_HASH = 'none';
 
@@ -16,6 +17,8 @@ export interface WantedJob {
   sql: string;
   /** UUIDs of the Iceberg tables that it writes, by name. */
   tables: Record<string, string>;
+  /** What tells each view in PostgreSQL from another one of its name. */
+  views: Record<string, string>;
 }
 
 export type JobFinding =
@@ -28,18 +31,29 @@ export type JobFinding =
   /** What runs is not what is wanted. */
   | { state: 'different'; job: FlinkJob; was: JobIdentity; field: string; is: string; should: string; why: string };
 
-export const identityOf = (wanted: WantedJob): JobIdentity => ({ sqlHash: hashOf(wanted.sql), tables: wanted.tables });
+export const identityOf = ({ sql, tables, views }: WantedJob): JobIdentity => ({ sqlHash: hashOf(sql), tables, views });
 
 /** The identity that a job was submitted with, from its parameters. */
 function identityFrom(parameters: Record<string, string>): JobIdentity {
-  const tables = Object.entries(parameters).filter(([key]) => key.startsWith(TABLE));
-  return {
-    sqlHash: parameters[SQL_HASH] ?? NO_HASH,
-    tables: Object.fromEntries(tables.map(([key, uuid]) => [key.slice(TABLE.length), uuid])),
-  };
+  const named = (prefix: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(parameters).flatMap(([key, value]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [])),
+    );
+  return { sqlHash: parameters[SQL_HASH] ?? NO_HASH, tables: named(TABLE), views: named(VIEW) };
 }
 
-/** Compares the jobs of this name on a cluster with the wanted one: by hash of the SQL, then by the tables written. */
+/** Identity as the parameters of a job. */
+const parametersOf = ({ sqlHash, tables, views = {} }: JobIdentity): Record<string, string> => ({
+  [SQL_HASH]: sqlHash,
+  ...Object.fromEntries(Object.entries(tables).map(([name, uuid]) => [TABLE + name, uuid])),
+  ...Object.fromEntries(Object.entries(views).map(([name, id]) => [VIEW + name, id])),
+});
+
+/** The views that were made anew since a job or its state knew them. */
+const newViews = (now: JobIdentity, was: JobIdentity): string[] =>
+  Object.entries(now.views ?? {}).flatMap(([name, id]) => ([undefined, id].includes(was.views?.[name]) ? [] : [name]));
+
+/** Compares the jobs of this name on a cluster with the wanted one: by hash of the SQL, then by the tables and views written. */
 export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<JobFinding> {
   const named = (await flink.jobs()).filter((job) => job.name === wanted.name);
   const active = named.filter((job) => !hasEnded(job));
@@ -65,6 +79,8 @@ export async function findJob(flink: FlinkClient, wanted: WantedJob): Promise<Jo
   for (const [name, uuid] of Object.entries(identity.tables)) {
     if (was.tables[name] !== uuid) return different(`table ${name}`, was.tables[name] ?? 'none', uuid, `table ${name} is a new one`);
   }
+  for (const name of newViews(identity, was))
+    return different(`view ${name}`, was.views?.[name] ?? 'none', identity.views?.[name] ?? 'none', `view ${name} is a new one`);
   if (job.allTasksRunning) return { state: 'running', job };
   const cause = await flink.lastFailure(job.id);
   return { state: 'settling', job, why: `job ${wanted.name} was ${job.status.toLowerCase()}${cause === undefined ? '' : `: ${cause}`}` };
@@ -88,6 +104,8 @@ async function several(flink: FlinkClient, wanted: WantedJob, active: FlinkJob[]
 /** From where a job starts, and what to tell about it. */
 export interface StartingPoint {
   from?: SavedState;
+  /** Views that are new and empty, while the state goes on from where it was. */
+  refill: string[];
   /** For the recap. */
   note: string;
 }
@@ -98,15 +116,21 @@ export interface StartingPoint {
  */
 export async function startingPoint(store: StateStore, identity: JobIdentity): Promise<StartingPoint> {
   const saved = await newestState(store);
-  if (saved === undefined) return { note: 'reading the topic from its start' };
+  if (saved === undefined) return { refill: [], note: 'reading the topic from its start' };
   const names = Object.keys(identity.tables);
   // Which tables a job wrote that somebody submitted by hand is not known; taken for these, no row is written twice.
   const isKnown = saved.identity.sqlHash !== NO_HASH;
   const same = names.filter((name) => !isKnown || saved.identity.tables[name] === identity.tables[name]);
-  if (names.length > 0 && same.length === 0) return { note: 'its tables are new, so the topic is read again from its start' };
+  if (names.length > 0 && same.length === 0) return { refill: [], note: 'its tables are new, so the topic is read again from its start' };
   const replaced = names.filter((name) => !same.includes(name));
   const note = saved.identity.sqlHash === identity.sqlHash ? 'resumed from its last checkpoint' : 'resumed from a savepoint';
-  return { from: saved, note: replaced.length === 0 ? note : `${note}; ${replaced.join(', ')} hold rows from now on` };
+  const refill = newViews(identity, saved.identity);
+  const notes = [
+    note,
+    ...(replaced.length === 0 ? [] : [`${replaced.join(', ')} hold rows from now on`]),
+    ...(refill.length === 0 ? [] : [`${refill.join(', ')} filled from the topic`]),
+  ];
+  return { from: saved, refill, note: notes.join('; ') };
 }
 
 /** Ends a job and keeps its state: with a savepoint where Flink can take one, else by cancelling (its checkpoints stay). */
@@ -156,14 +180,10 @@ export async function submitJob(options: Submission): Promise<FlinkJob> {
   const { wanted, signal, progress } = options;
   const identity = identityOf(wanted);
   const folder = await stateFolder(options.state, identity);
-  const parameters = {
-    [SQL_HASH]: identity.sqlHash,
-    ...Object.fromEntries(Object.entries(identity.tables).map(([name, uuid]) => [TABLE + name, uuid])),
-  };
   const properties: Record<string, string> = {
     'execution.checkpointing.dir': `file://${folder}`,
     'execution.checkpointing.savepoint-dir': `file://${folder}`,
-    'pipeline.global-job-parameters': Object.entries(parameters)
+    'pipeline.global-job-parameters': Object.entries(parametersOf(identity))
       .map(([key, value]) => `${key}:${value}`)
       .join(','),
     ...(options.from === undefined ? {} : { 'execution.state-recovery.path': options.from.address }),

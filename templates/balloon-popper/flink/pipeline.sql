@@ -1,5 +1,9 @@
+{{#if refill}}
+-- Fills views that were lost: the topic is read once, to where it ends now.
+{{else}}
 -- Balloon Popper on Flink: Kafka -> five views in PostgreSQL and five Iceberg tables, as one job.
 -- Written by forge; it holds secrets, keep it private. By hand: sql-client.sh gateway --endpoint HOST:PORT -f pipeline.sql
+{{/if}}
 
 SET 'pipeline.name' = {{sql job}};
 SET 'parallelism.default' = '1';
@@ -9,6 +13,7 @@ SET 'table.exec.sink.not-null-enforcer' = 'DROP';
 -- A quiet partition does not hold the windows back for longer than this.
 SET 'table.exec.source.idle-timeout' = '5s';
 
+{{#unless refill}}
 CREATE CATALOG lake WITH (
   'type' = 'iceberg',
   'catalog-type' = 'rest',
@@ -27,8 +32,10 @@ CREATE CATALOG lake WITH (
   's3.secret-access-key' = {{sql secrets.aws.secretAccessKey}},
   'client.region' = {{sql config.lake.region}}
 );
+{{/unless}}
 
--- What the players do. A record that is no JSON is left out, as the demo does.
+-- What the players do. A record that is no JSON is left out, as the demo does. An event that is dated more than a minute
+-- ahead has no `in_time`: it is in no windowed table, where it would close the windows of all the others.
 CREATE TEMPORARY TABLE balloon_game_events (
   player STRING,
   balloon_color STRING,
@@ -36,13 +43,19 @@ CREATE TEMPORARY TABLE balloon_game_events (
   favorite_color_bonus BOOLEAN,
   event_ts TIMESTAMP_LTZ(3),
   processed_at AS PROCTIME(),
-  WATERMARK FOR event_ts AS event_ts - INTERVAL '2' SECOND
+  in_time AS CASE WHEN event_ts <= CURRENT_TIMESTAMP + INTERVAL '1' MINUTE THEN event_ts END,
+  WATERMARK FOR in_time AS in_time - INTERVAL '2' SECOND
 ) WITH (
   'connector' = 'kafka',
   'topic' = {{sql config.topic.name}},
   'properties.bootstrap.servers' = {{sql endpoints.kafka.inside.url}},
   'properties.group.id' = 'forge-{{ job }}',
   'scan.startup.mode' = 'earliest-offset',
+{{#if refill}}
+  'scan.bounded.mode' = 'latest-offset',
+{{else}}
+  'scan.topic-partition-discovery.interval' = '10s',
+{{/if}}
   'format' = 'json',
   'json.timestamp-format.standard' = 'ISO-8601',
   'json.ignore-parse-errors' = 'true'
@@ -143,9 +156,11 @@ CREATE TEMPORARY TABLE mv_color_performance_trends (
   'sink.max-retries' = '5'
 );
 
+{{#unless refill}}
 EXECUTE STATEMENT SET
 BEGIN
 
+{{/unless}}
 -- Views: the current value of each key.
 INSERT INTO mv_leaderboard
 SELECT player, SUM(CAST(score AS BIGINT)), COUNT(*) FILTER (WHERE favorite_color_bonus), CAST(MAX(event_ts) AS TIMESTAMP(3))
@@ -172,6 +187,7 @@ SELECT /*+ STATE_TTL('balloon_game_windows' = '1h') */ balloon_color, CAST(AVG(C
 FROM balloon_game_windows
 GROUP BY balloon_color, window_start, window_end;
 
+{{#unless refill}}
 -- Iceberg: a running total per event, ordered by processing time so that none waits for the watermark.
 INSERT INTO lake.{{ config.lake.namespace }}.leaderboard
 SELECT player, SUM(CAST(score AS BIGINT)) OVER w, COUNT(CASE WHEN favorite_color_bonus THEN 1 END) OVER w, MAX(CAST(event_ts AS TIMESTAMP_LTZ(6))) OVER w
@@ -186,17 +202,18 @@ WINDOW w AS (PARTITION BY player, balloon_color ORDER BY processed_at ROWS BETWE
 -- Iceberg: windows, appended once when they close.
 INSERT INTO lake.{{ config.lake.namespace }}.realtime_scores
 SELECT player, SUM(CAST(score AS BIGINT)), CAST(window_start AS TIMESTAMP_LTZ(6)), CAST(window_end AS TIMESTAMP_LTZ(6))
-FROM TABLE(TUMBLE(TABLE balloon_game_events, DESCRIPTOR(event_ts), INTERVAL '15' SECOND))
+FROM TABLE(TUMBLE(TABLE balloon_game_events, DESCRIPTOR(in_time), INTERVAL '15' SECOND))
 GROUP BY player, window_start, window_end;
 
 INSERT INTO lake.{{ config.lake.namespace }}.balloon_colored_pops
 SELECT player, balloon_color, COUNT(*), SUM(CAST(score AS BIGINT)), COUNT(*) FILTER (WHERE favorite_color_bonus), CAST(window_start AS TIMESTAMP_LTZ(6)), CAST(window_end AS TIMESTAMP_LTZ(6))
-FROM TABLE(TUMBLE(TABLE balloon_game_events, DESCRIPTOR(event_ts), INTERVAL '15' SECOND))
+FROM TABLE(TUMBLE(TABLE balloon_game_events, DESCRIPTOR(in_time), INTERVAL '15' SECOND))
 GROUP BY player, balloon_color, window_start, window_end;
 
 INSERT INTO lake.{{ config.lake.namespace }}.color_performance_trends
 SELECT balloon_color, CAST(AVG(CAST(score AS DECIMAL(18, 10))) AS DECIMAL(28, 10)), COUNT(*), CAST(window_start AS TIMESTAMP_LTZ(6)), CAST(window_end AS TIMESTAMP_LTZ(6))
-FROM TABLE(TUMBLE(TABLE balloon_game_events, DESCRIPTOR(event_ts), INTERVAL '15' SECOND))
+FROM TABLE(TUMBLE(TABLE balloon_game_events, DESCRIPTOR(in_time), INTERVAL '15' SECOND))
 GROUP BY balloon_color, window_start, window_end;
 
 END;
+{{/unless}}

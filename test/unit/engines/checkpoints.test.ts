@@ -107,8 +107,19 @@ describe('where a job starts from', () => {
     store = { root, files: localStateFiles };
   });
 
+  it('names the views that were made anew since, to be filled; of state that knows of none, none', async () => {
+    const knowing = (views: Record<string, string>): JobIdentity => ({ ...identity('a'), views });
+    await saved(knowing({ board: '7.1', stats: '7.2' }), 'job1/chk-1', 5);
+    expect(await startingPoint(store, knowing({ board: '7.1', stats: '7.2' }))).toMatchObject({ refill: [] });
+    const { refill, note } = await startingPoint(store, knowing({ board: '7.9', stats: '7.2', more: '7.10' }));
+    expect(refill).toEqual(['board']);
+    expect(note).toBe('resumed from its last checkpoint; board filled from the topic');
+    await saved(identity('a'), 'job2/chk-1', 1);
+    expect(await startingPoint(store, knowing({ board: '7.9', stats: '7.2' }))).toMatchObject({ refill: [] });
+  });
+
   it('without state: the start of the topic', async () => {
-    expect(await startingPoint(store, identity('a'))).toEqual({ note: 'reading the topic from its start' });
+    expect(await startingPoint(store, identity('a'))).toEqual({ refill: [], note: 'reading the topic from its start' });
   });
 
   it('its own last checkpoint, or the state of the SQL before', async () => {

@@ -127,7 +127,7 @@ describe('a credential that somebody wrote by hand', () => {
     const render = (stack: StackContext, file: string): string =>
       renderTemplate(
         readFileSync(path.join(packageRoot(), 'templates/balloon-popper', file), 'utf8'),
-        { ...templateValues(stack), job: 'balloon-popper' },
+        { ...templateValues(stack), job: 'balloon-popper', refill: false },
         { file },
       ).text;
     for (const name of ['views', 'aws', 'polaris-principal'])

@@ -61,10 +61,10 @@ export const jobDrifts: readonly Check[] = [
   }),
   jobDrift({
     id: 'job-old-tables',
-    title: 'The job writes the tables that are there',
-    holds: (found) => found.startsWith('table '),
-    wrong: (job) => `Job ${job} writes tables that were replaced since it started`,
-    remedy: '`forge up` starts it again with the tables that are there now',
+    title: 'The job writes the tables and views that are there',
+    holds: (found) => /^(table|view) /.test(found),
+    wrong: (job) => `Job ${job} writes tables or views that were replaced since it started`,
+    remedy: '`forge up` starts it again with those that are there now, and fills new views from the topic',
   }),
   jobDrift({
     id: 'gateway-left',
