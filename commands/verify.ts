@@ -19,12 +19,12 @@ export default class Verify extends ForgeCommand<VerifyResult> {
 
   async run(): Promise<VerifyResult> {
     const { flags } = await this.parse(Verify);
-    const [{ openSession }, { verifyStack }] = await Promise.all([
-      import('../src/lifecycle/session.js'),
-      import('../src/lifecycle/verify.js'),
-    ]);
-    const { stack } = await openSession(this.place(flags.workspace));
-    const result = await verifyStack(stack, { probe: flags.probe, signal: this.signal, progress: (text) => this.output.live(text) });
+    const { verifyWorkspace } = await import('../src/lifecycle/verify.js');
+    const result = await verifyWorkspace({
+      ...this.place(flags.workspace),
+      probe: flags.probe,
+      progress: (text) => this.output.live(text),
+    });
     if (!result.healthy) this.exitCode = ExitCode.finding;
     return result;
   }
