@@ -51,10 +51,13 @@ export default class Doctor extends ForgeCommand<DoctorResult> {
     let fixed: Finding[] = [];
     if (flags.fix) {
       const renderer = await createRunRenderer({ output: this.output, signal: this.signal });
-      const mended = await mend(report, { ...options, id: args.id, onEvent: renderer.onEvent });
-      await renderer.finish();
-      ({ report, fixed } = mended);
-      if (mended.error !== undefined) this.failure = mended.error;
+      try {
+        const mended = await mend(report, { ...options, id: args.id, onEvent: renderer.onEvent });
+        ({ report, fixed } = mended);
+        this.failure = mended.error;
+      } finally {
+        await renderer.finish();
+      }
     }
     const result = toResult(report, fixed, (performance.now() - started) / 1000);
     // What went wrong while mending says more than that something is left.

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command, Flags } from '@oclif/core';
 import { usageError } from '../errors.js';
 import { askYesNo } from './ask.js';
+import { releaseTerminal } from './display.js';
 import { errorText, type ErrorReport, Interrupted, reportError } from './errors.js';
 import { createOutput, type Output } from './output.js';
 import { formatOf, ownWords } from './argv.js';
@@ -141,6 +142,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
       // Whatever a library made of the abort, what happened is the interruption.
       throw this.signal.aborted ? this.signal.reason : error;
     } finally {
+      releaseTerminal();
       this.output.liveEnd();
       release();
     }
@@ -158,7 +160,11 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
   #listen(): () => void {
     const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
       const reason = new Interrupted(signal);
-      if (this.signal.aborted) process.exit(reason.exitCode);
+      if (this.signal.aborted) {
+        releaseTerminal();
+        this.output.liveEnd();
+        process.exit(reason.exitCode);
+      }
       this.#abort.abort(reason);
       this.output.note('Stopping … press Ctrl-C again to end at once.');
     };

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Config, Help, type Interfaces, Plugin, run, settings } from '@oclif/core';
 import { formatOf, ownWords } from './argv.js';
 import { errorText, Interrupted, reportError } from './errors.js';
+import { releaseTerminal } from './display.js';
 import { createOutput } from './output.js';
 import { packageRoot } from './paths.js';
 
@@ -73,6 +74,8 @@ const versionInJson = (argv: string[]): string[] =>
   argv[0] === '--version' && formatOf(argv) === 'json' ? ['version', ...argv.slice(1)] : argv;
 
 async function fail(error: unknown, argv: string[]): Promise<void> {
+  // What was thrown outside of the command leaves its display on the screen.
+  releaseTerminal();
   const report = reportError(error, argv);
   process.exitCode = report?.exitCode ?? (error as { oclif?: { exit?: number } }).oclif?.exit ?? 1;
   if (!report || (error instanceof Interrupted && error.signal === 'SIGPIPE')) return;

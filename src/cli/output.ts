@@ -1,5 +1,6 @@
 import { redact } from '../workspace/secret.js';
 import type { OutputFormat } from './argv.js';
+import { sayOnDisplay } from './display.js';
 
 /** How often a live line that nobody can overwrite (a pipe, a CI log) is printed again. */
 const PLAIN_LIVE_MS = 10_000;
@@ -74,7 +75,8 @@ export function createOutput(options: OutputOptions): Output {
       if (options.format === 'text') write(stdout, text);
     },
     note: (text) => {
-      if (!silent) write(stderr, text);
+      if (silent || (stderr.isTTY && sayOnDisplay(redact(text)))) return;
+      write(stderr, text);
     },
     live: (text) => {
       if (silent) return;

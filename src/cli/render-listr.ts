@@ -1,4 +1,5 @@
-import { Listr, type ListrTask } from 'listr2';
+import { Listr, ListrLogger, ProcessOutput, Spinner, type ListrTask } from 'listr2';
+import { holdTerminal } from './display.js';
 import type { RunRenderer, RunRendererOptions } from './render.js';
 import { isFinal } from './render.js';
 import type { TaskEvent } from '../playbook/events.js';
@@ -12,11 +13,14 @@ interface Line {
   done: Promise<TaskEvent>;
   end(event: TaskEvent): void;
   show?: (event: TaskEvent) => void;
+  say?: (text: string) => void;
 }
 
 /** The display on a terminal: plays with their tasks below, folded up once they are done. Signals are the base command's. */
 export function listrRenderer({ signal, output }: RunRendererOptions): RunRenderer {
   const lines = new Map<string, Line>();
+  const terminal = new Terminal();
+  const spinner = new Spinner();
   let display: Promise<unknown> | undefined;
   const refresh = (): void => {
     for (const line of lines.values()) line.show?.(line.event);
@@ -31,10 +35,13 @@ export function listrRenderer({ signal, output }: RunRendererOptions): RunRender
   };
   const taskOf = (line: Line): ListrTask => ({
     title: line.event.id,
+    rendererOptions: { bottomBar: Infinity, persistentOutput: true },
     task: async (_context, task) => {
       line.show = (event) => (task.title = titleOf(event));
+      line.say = (text) => (task.output = text);
       line.show(line.event);
       const event = await line.done;
+      delete line.say;
       task.title = titleOf(event);
       if (event.state === 'skipped') task.skip(titleOf(event));
       if (event.state === 'failed') throw new Error(titleOf(event));
@@ -58,19 +65,32 @@ export function listrRenderer({ signal, output }: RunRendererOptions): RunRender
         exitOnError: false,
         registerSignalListeners: false,
         rendererOptions: {
+          logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: terminal }),
+          spinner,
           collapseSubtasks: true,
           collapseErrors: true,
           collapseSkips: true,
           showErrorMessage: true,
-          formatOutput: 'truncate',
+          formatOutput: 'wrap',
         },
       },
     );
     display = list.run().catch(() => undefined);
+    holdTerminal({ say, release });
+  };
+  const say = (text: string): boolean => {
+    const running = [...lines.values()].find((line) => line.say !== undefined);
+    running?.say?.(text);
+    return running !== undefined;
+  };
+  const release = (): void => {
+    spinner.stop();
+    terminal.end();
   };
 
   return {
     onEvent: (event) => {
+      if (terminal.ended) return;
       const line = lines.get(event.id);
       if (!line) return void lines.set(event.id, newLine(event));
       if (event.state === 'waiting') return;
@@ -84,14 +104,30 @@ export function listrRenderer({ signal, output }: RunRendererOptions): RunRender
     },
     finish: async () => {
       signal?.removeEventListener('abort', refresh);
+      if (terminal.ended) return;
       // After a run that threw some lines may still be open.
       for (const line of lines.values()) {
         line.start();
         line.end({ ...line.event, state: isFinal(line.event.state) ? line.event.state : 'skipped' });
       }
       await display;
+      holdTerminal(undefined);
     },
   };
+}
+
+/** What keeps other writers off the screen, until it is ended for good. */
+class Terminal extends ProcessOutput {
+  ended = false;
+
+  override hijack(): void {
+    if (!this.ended) super.hijack();
+  }
+
+  end(): void {
+    this.ended = true;
+    this.release();
+  }
 }
 
 function newLine(event: TaskEvent): Line {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runOnTerminal } from '../../helpers/pty.js';
+import { type PtyStep, runOnTerminal } from '../../helpers/pty.js';
 import { fixtureBin } from './run.js';
 
 // Each test starts processes, and other suites run beside it.
@@ -25,5 +25,32 @@ describe.concurrent('a question on a terminal', slow, () => {
     expect(code).toBe(130);
     expect(screen).toContain('Error: Interrupted by SIGINT');
     expect(screen).not.toContain('defect');
+  });
+});
+
+describe.concurrent('a live display on a terminal', slow, () => {
+  const SHOW_CURSOR = '\x1b[?25h';
+  const NOTE = 'press Ctrl-C again to end at once';
+  const interrupt = (then: string, ...more: PtyStep[]) =>
+    runOnTerminal(fixtureBin, ['play', then], [{ after: 'kafka: is starting', send: CTRL_C }, ...more]);
+
+  it('that a command leaves without an end gives the terminal back before its error is told', async () => {
+    const { code, screen } = await interrupt('throw');
+    expect(code).toBe(130);
+    expect(screen).toMatch(/Error: Interrupted by SIGINT\r\nHint: .+\r\n/);
+    expect(screen.lastIndexOf(SHOW_CURSOR)).toBeGreaterThan(screen.lastIndexOf('\x1b[?25l'));
+  });
+
+  it('does not hide what was thrown outside of the command', async () => {
+    const { code, screen } = await interrupt('defect');
+    expect(code).toBe(1);
+    expect(screen).toContain('Error: x is not a function');
+    expect(screen).toContain(SHOW_CURSOR);
+  });
+
+  it('says at once that a second Ctrl-C ends it, which leaves the cursor on', async () => {
+    const { code, screen } = await interrupt('hang', { after: NOTE, send: CTRL_C });
+    expect(code).toBe(130);
+    expect(screen).toContain(SHOW_CURSOR);
   });
 });
