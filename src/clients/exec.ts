@@ -10,10 +10,14 @@ export interface RunOptions {
   /** On abort the command and everything that it started is ended, then the signal's reason is thrown. */
   signal?: AbortSignal;
   input?: string;
+  /** A file that a tied command reads as its input. */
+  inputFile?: string;
+  /** Runs it as this user; only root may ask for another than itself. */
+  user?: { uid: number; gid: number } | undefined;
   timeoutSeconds?: number;
   /** Every line of both outputs, as it comes. */
   onLine?: (line: string) => void;
-  /** Ends the command also when forge itself is killed (kill -9). Cannot be combined with `input`. */
+  /** Ends the command also when forge itself is killed (kill -9). Cannot be combined with `input`, but with `inputFile`. */
   tied?: boolean;
 }
 
@@ -29,8 +33,10 @@ export interface RunResult {
 const GRACE_MS = 3000;
 
 // A pipe from forge that reaches its end means that forge is gone, however it went: then the whole group goes.
-const TIE = `exec 3<&0
-"$@" </dev/null 3<&- &
+const TIE = `input=$1
+shift
+exec 3<&0
+"$@" <"$input" 3<&- &
 child=$!
 ( cat <&3 >/dev/null; kill -9 0 ) 2>/dev/null &
 tie=$!
@@ -62,14 +68,14 @@ function isProgram(file: string): boolean {
  * Throws ForgeError COMMAND_MISSING, COMMAND_TIMED_OUT, and the signal's reason.
  */
 export async function tryRun(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { cwd, env = process.env, signal, input, timeoutSeconds, onLine, tied = false } = options;
+  const { cwd, env = process.env, signal, input, inputFile = '/dev/null', user, timeoutSeconds, onLine, tied = false } = options;
   signal?.throwIfAborted();
   const program = findProgram(command, env);
   if (program === undefined) throw commandMissing(command);
   const { execa } = await import('execa');
   signal?.throwIfAborted();
   const started = performance.now();
-  const [file, list] = tied ? ['/bin/sh', ['-c', TIE, 'sh', program, ...args]] : [program, args];
+  const [file, list] = tied ? ['/bin/sh', ['-c', TIE, 'sh', inputFile, program, ...args]] : [program, args];
   const child = execa(file, list, {
     cwd,
     env,
@@ -79,6 +85,7 @@ export async function tryRun(command: string, args: readonly string[], options: 
     stripFinalNewline: false,
     stdin: tied ? 'pipe' : input === undefined ? 'ignore' : 'pipe',
     ...(input === undefined ? {} : { input }),
+    ...user,
   });
   const state = { timedOut: false };
   let kill: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { lackingError, type ForgeError } from '../errors.js';
 
@@ -55,6 +55,23 @@ export async function makeDirs(folder: string, mode?: number): Promise<string | 
   }
 }
 
+/** A name of its own beside a folder, for what is made there and moved into its place when it is whole. */
+export const freshBeside = (target: string, ending: string): string => `${target}.${ending}.${randomBytes(4).toString('hex')}`;
+
+/**
+ * Removes what interrupted runs left under such names. What cannot be removed is left: a program of theirs may still be
+ * ending, and nobody uses the name again.
+ */
+export async function sweepBeside(target: string, ending: string): Promise<void> {
+  const [folder, name] = [path.dirname(target), `${path.basename(target)}.${ending}`];
+  const left = (await readdir(folder).catch(() => [])).filter((one) => one === name || one.startsWith(`${name}.`));
+  await Promise.all(left.map((one) => removeLeft(path.join(folder, one))));
+}
+
+/** Removes a folder that nobody needs any more, as far as that is possible. */
+export const removeLeft = (folder: string): Promise<void> =>
+  rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }).catch(() => undefined);
+
 /** Says what a failed write means for the person at the keyboard. Errors that are none of the file system pass through. */
 export function fileError(file: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -63,12 +80,12 @@ export function fileError(file: string, error: unknown): unknown {
 }
 
 const notWritable =
-  (why: string) =>
+  (why: string, hint = 'Use a folder that you may write to (--workspace DIR), or change its owner or mode') =>
   (file: string, cause: unknown): ForgeError =>
     lackingError({
       code: 'NOT_WRITABLE',
       message: `Cannot write ${file}: ${why}`,
-      hint: 'Use a folder that you may write to (--workspace DIR), or change its owner or mode',
+      hint,
       cause,
     });
 const full = (file: string, cause: unknown): ForgeError =>
@@ -95,6 +112,10 @@ const CAUSES: Record<string, (file: string, cause: unknown) => ForgeError> = {
   ENOTDIR: notWritable('a part of its path is a file'),
   EEXIST: notWritable('something else is in its place'),
   EISDIR: notWritable('it is a folder'),
+  ENOTEMPTY: notWritable(
+    'there is a folder that is not empty',
+    'Something else may have been writing there: run the same command again; when it says the same, move that folder away',
+  ),
   ELOOP: notWritable('its symbolic links go round in a circle'),
   ENAMETOOLONG: notWritable('its name is too long'),
 };

@@ -1,45 +1,46 @@
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, chown, cp, lstat, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { tryRun } from '../../clients/exec.js';
 import { quoteIdentifier, quoteLiteral } from '../../clients/postgresql.js';
 import { serverError } from '../../errors.js';
-import { redact } from '../../workspace/secret.js';
+import { fileError, freshBeside, sweepBeside } from '../../workspace/atomic.js';
 import type { StackContext } from '../../workspace/context.js';
+import { redact } from '../../workspace/secret.js';
 import { dataDir } from '../component.js';
 import { runAs, type PostgresHome } from './place.js';
 
 interface Run {
   what: string;
   cwd: string;
-  stdin?: string;
+  inputFile?: string;
   signal: AbortSignal;
 }
 
-/** Runs one of PostgreSQL's programs to its end, as the user that the server will have. */
-async function run(program: string, args: string[], { what, cwd, stdin, signal }: Run): Promise<void> {
-  const child = spawn(program, args, {
-    cwd,
-    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: cwd, LC_ALL: 'C', TZ: 'UTC' },
-    stdio: 'pipe',
-    signal,
-    ...runAs(),
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-8000)));
-  child.stdin.on('error', () => undefined).end(stdin ?? '');
-  const how = await new Promise<string>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, died) => resolve(died ?? String(code)));
-  });
-  if (how === '0' && !/(^|\n)(.* )?(ERROR|FATAL|PANIC):/.test(output)) return;
+/** Runs one of PostgreSQL's programs to its end, as the user that the server will have; it does not outlive forge. */
+async function run(program: string, args: string[], { what, ...options }: Run): Promise<void> {
+  const env = { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: options.cwd, LC_ALL: 'C', TZ: 'UTC' };
+  const { stdout, stderr, exitCode } = await tryRun(program, args, { ...options, env, user: runAs(), tied: true });
+  const output = `${stdout}\n${stderr}`;
+  if (exitCode === 0 && !/(^|\n)(.* )?(ERROR|FATAL|PANIC):/.test(output)) return;
   throw serverError({
     code: 'POSTGRESQL_PREPARE',
-    message: redact(`PostgreSQL could not ${what} (${how}): ${output.trim().split('\n').slice(-5).join('\n')}`),
+    message: redact(`PostgreSQL could not ${what} (exit code ${exitCode}): ${output.trim().split('\n').slice(-5).join('\n')}`),
     hint: 'Run `forge up` again; when it says the same, `forge down` and `forge up` start with an empty database',
   });
+}
+
+/** What no other user may see goes to a program by a file that lives as long as the call. */
+async function withPrivateFile(file: string, text: string, use: () => Promise<void>): Promise<void> {
+  try {
+    await rm(file, { force: true });
+    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
+    await give(file, 0o600);
+    await use();
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 async function give(path: string, mode: number): Promise<void> {
@@ -67,13 +68,18 @@ async function copyPrograms(home: PostgresHome): Promise<void> {
   if (home.copyFrom === undefined) return;
   const stamp = join(home.binaries, '.from');
   if ((await readFile(stamp, 'utf8').catch(() => '')) === home.copyFrom) return;
-  const temporary = `${home.binaries}.new`;
-  for (const folder of [temporary, home.binaries]) await rm(folder, { recursive: true, force: true });
+  await sweepBeside(home.binaries, NEW);
+  await rm(home.binaries, { recursive: true, force: true });
+  const temporary = freshBeside(home.binaries, NEW);
   await cp(home.copyFrom, temporary, { recursive: true, verbatimSymlinks: true });
   await chmod(temporary, 0o755);
   await writeFile(join(temporary, '.from'), home.copyFrom, { mode: 0o644 });
   await rename(temporary, home.binaries);
 }
+
+/** Ending of what is not whole yet. */
+const NEW = 'new';
+const passwordFileOf = (home: PostgresHome): string => `${home.data}.pw`;
 
 /** Tells whether the database has these credentials, without keeping them. */
 const stampOf = (username: string, password: string): string =>
@@ -82,33 +88,27 @@ const stampOf = (username: string, password: string): string =>
     .digest('hex');
 
 async function create(home: PostgresHome, username: string, password: string, signal: AbortSignal): Promise<void> {
-  const temporary = `${home.data}.new`;
   // What an interrupted run has left is worth nothing.
-  await rm(temporary, { recursive: true, force: true });
+  await sweepBeside(home.data, NEW);
+  const temporary = freshBeside(home.data, NEW);
   await mkdir(temporary, { recursive: true, mode: 0o700 });
   await give(temporary, 0o700);
-  const passwordFile = `${home.data}.pw`;
-  try {
-    await rm(passwordFile, { force: true });
-    await writeFile(passwordFile, password, { mode: 0o600, flag: 'wx' });
-    await give(passwordFile, 0o600);
-    const args = [
-      '-D',
-      temporary,
-      '-U',
-      username,
-      `--pwfile=${passwordFile}`,
-      '-A',
-      'scram-sha-256',
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '--no-instructions',
-    ];
-    await run(join(home.binaries, 'bin', 'initdb'), args, { what: 'create its data folder', cwd: temporary, signal });
-  } finally {
-    await rm(passwordFile, { force: true });
-  }
+  const passwordFile = passwordFileOf(home);
+  const args = [
+    '-D',
+    temporary,
+    '-U',
+    username,
+    `--pwfile=${passwordFile}`,
+    '-A',
+    'scram-sha-256',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-instructions',
+  ];
+  const initdb = join(home.binaries, 'bin', 'initdb');
+  await withPrivateFile(passwordFile, password, () => run(initdb, args, { what: 'create its data folder', cwd: temporary, signal }));
   await writeFile(join(temporary, 'forge.credential'), stampOf(username, password), { mode: 0o600 });
   await rename(temporary, home.data);
 }
@@ -130,12 +130,11 @@ async function changeCredential(home: PostgresHome, username: string, password: 
     'log_min_error_statement=panic',
     'postgres',
   ];
-  await run(join(home.binaries, 'bin', 'postgres'), args, {
-    what: 'take its new password',
-    cwd: home.data,
-    stdin: `${lines.join('\n')}\n`,
-    signal,
-  });
+  const postgres = join(home.binaries, 'bin', 'postgres');
+  const inputFile = passwordFileOf(home);
+  await withPrivateFile(inputFile, `${lines.join('\n')}\n`, () =>
+    run(postgres, args, { what: 'take its new password', cwd: home.data, inputFile, signal }),
+  );
   await writeFile(join(home.data, 'forge.credential'), stampOf(username, password), { mode: 0o600 });
 }
 
@@ -148,6 +147,14 @@ export async function forgetPassword(context: StackContext): Promise<void> {
 
 /** Makes everything that the server needs before its start; the server must not be running. May be interrupted at any point. */
 export async function prepareDatabase(context: StackContext, home: PostgresHome, settings: string, signal: AbortSignal): Promise<void> {
+  try {
+    await prepare(context, home, settings, signal);
+  } catch (error) {
+    throw fileError(home.data, error);
+  }
+}
+
+async function prepare(context: StackContext, home: PostgresHome, settings: string, signal: AbortSignal): Promise<void> {
   const fields = context.credentials.get('postgresql');
   const [username, password] = [fields.username?.reveal() ?? '', fields.password?.reveal() ?? ''];
   if (home.outside === undefined) await mkdir(dataDir(context, 'postgresql'), { recursive: true, mode: 0o700 });

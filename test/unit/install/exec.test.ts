@@ -1,29 +1,12 @@
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run, tryRun } from '../../../src/clients/exec.js';
-import { waitUntil } from '../../../src/clients/wait.js';
 import { Secret } from '../../../src/workspace/secret.js';
-import { processStartTime } from '../../../src/workspace/identity.js';
 import { scratch } from '../../helpers/folders.js';
+import { gone, killForge, pidIn, source } from './killed.js';
 
 const sh = (script: string): [string, string[]] => ['sh', ['-c', script]];
-const gone = (pid: number): Promise<boolean> =>
-  waitUntil(async () => processStartTime(pid) === undefined, { what: `process ${pid} to end`, timeoutMs: 10_000 });
-const pidIn = (file: string): Promise<number> =>
-  waitUntil(
-    async () => {
-      try {
-        const text = readFileSync(file, 'utf8');
-        return text.endsWith('\n') && Number(text);
-      } catch {
-        return false;
-      }
-    },
-    { what: `a pid in ${file}`, timeoutMs: 10_000 },
-  );
-
 describe('run', () => {
   test('gives both outputs, the exit code and every line as it comes', async () => {
     const lines: string[] = [];
@@ -68,15 +51,16 @@ describe('run', () => {
   test('a tied command dies with a forge that is killed', async () => {
     const dir = scratch();
     const file = path.join(dir, 'pid');
-    const script = path.join(dir, 'forge.mts');
-    writeFileSync(
-      script,
-      `import { run } from ${JSON.stringify(path.resolve('src/clients/exec.ts'))};
-       await run('sh', ['-c', 'echo $$ > ${file}; sleep 300; true'], { tied: true });`,
-    );
-    const forge = spawn(process.execPath, ['--import', 'tsx', script], { stdio: 'ignore' });
-    const pid = await pidIn(file);
-    forge.kill('SIGKILL');
-    expect(await gone(pid)).toBe(true);
+    const script = `import { run } from ${source('clients/exec.ts')};
+       await run('sh', ['-c', 'echo $$ > ${file}; sleep 300; true'], { tied: true });`;
+    expect(await gone(await killForge(dir, script, file))).toBe(true);
+  });
+
+  test('a tied command reads a file as its input, and nothing without one', async () => {
+    const inputFile = path.join(scratch(), 'input');
+    writeFileSync(inputFile, 'from a file');
+    expect(await run('cat', [], { tied: true, inputFile })).toMatchObject({ stdout: 'from a file' });
+    expect(await run('cat', [], { tied: true })).toMatchObject({ stdout: '' });
+    await expect(run('cat', [], { tied: true, inputFile: '/no/such/file' })).rejects.toThrow(/no\/such\/file/);
   });
 });

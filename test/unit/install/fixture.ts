@@ -71,3 +71,31 @@ echo "$name" >> ${log}`;
 }
 
 export const setOf = async (world: World, name: string): Promise<PackageSet> => pickSets(await world.load(), [name])[0]!;
+
+/** A Python and a javac that do what is asked of them, except that one step never ends; `pid` then names its process. */
+export function toolsThatHang(root: string, step: string): { python: string; javac: string; pid: string } {
+  const [python, javac, pid] = [path.join(root, 'python'), path.join(root, 'jdk/bin/javac'), path.join(root, 'pid')];
+  const hang = `if [ "$step" = ${step} ]; then echo $$ > ${pid}.new; mv ${pid}.new ${pid}; sleep 300; fi`;
+  mkdirSync(path.dirname(javac), { recursive: true });
+  writeFileSync(javac, `#!/bin/sh\nstep=javac\n${hang}\n`, { mode: 0o755 });
+  const script = `#!/bin/sh
+for last in "$@"; do :; done
+case "$1 $2 $3" in
+  '-m venv '*) step=venv; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
+  '-m pip download') step=download; while [ "$1" != -d ]; do shift; done; mkdir -p "$2"; echo x > "$2/a-1.tar.gz" ;;
+  '-m pip install') step=install ;;
+  '-c import sys, tarfile'*) step=unpack ;;
+  *) step=warmUp ;;
+esac
+${hang}
+`;
+  writeFileSync(python, script, { mode: 0o755 });
+  writeFileSync(path.join(root, 'A.java'), 'class A {}');
+  const common = `version: '1', downloadMB: 1, diskMB: 1`;
+  const sets = `  flink: {kind: pip-archive, title: F, ${common}, package: a, folder: deps}
+  stack: {kind: pip, title: S, ${common}, requirements: ['a==1'], warmUp: 'import a'}
+  catalog: {kind: maven, title: C, ${common}, transitive: true, artifacts: ['a:b:1'], compile: A.java}
+`;
+  writeFileSync(path.join(root, 'packages.yaml'), `mavenDependencyPlugin: 3.9.0\njava: {}\nsets:\n${sets}`);
+  return { python, javac, pid };
+}

@@ -5,9 +5,10 @@ import { isInstalled, setFolder } from '../../../src/runtimes/process/install/in
 import { requireToolchain, toolchainFor } from '../../../src/runtimes/process/install/require.js';
 import { packages as module, progressText } from '../../../src/modules/packages.js';
 import type { TaskContext } from '../../../src/modules/contract.js';
-import { GOOD_MAVEN, makeWorld, packagesYaml, setOf, type World } from './fixture.js';
+import { GOOD_MAVEN, makeWorld, packagesYaml, setOf, toolsThatHang, type World } from './fixture.js';
+import { gone, killForge, source } from './killed.js';
 
-const left = (world: World): string[] => readdirSync(path.join(world.cacheDir, 'packages')).filter((name) => name.endsWith('.partial'));
+const left = (world: World): string[] => readdirSync(path.join(world.cacheDir, 'packages')).filter((name) => name.includes('.partial'));
 
 describe('installSets', () => {
   test('installs what is missing, and the second time nothing', async () => {
@@ -35,7 +36,7 @@ describe('installSets', () => {
   test('what an interrupted installation left is made again', async () => {
     const world = await makeWorld();
     const folder = setFolder(world.cacheDir, await setOf(world, 'alpha'));
-    for (const debris of [folder, `${folder}.partial`]) {
+    for (const debris of [folder, `${folder}.partial`, `${folder}.partial.0a1b2c3d`]) {
       mkdirSync(debris, { recursive: true });
       writeFileSync(path.join(debris, 'half.jar'), '');
     }
@@ -43,6 +44,26 @@ describe('installSets', () => {
     expect(alpha).toMatchObject({ installed: true });
     expect(existsSync(path.join(folder, 'half.jar'))).toBe(false);
     expect(left(world)).toEqual([]);
+  });
+
+  test.each([
+    ['venv', 'flink'],
+    ['unpack', 'flink'],
+    ['warmUp', 'stack'],
+    ['javac', 'catalog'],
+  ])('a forge that is killed takes %s with it', async (step, set) => {
+    const world = await makeWorld();
+    const { python, javac, pid } = toolsThatHang(world.root, step);
+    const script = `
+      import { loadPackages, pickSets } from ${source('runtimes/process/install/definition.ts')};
+      import { installSets } from ${source('runtimes/process/install/install.ts')};
+      const toolchain = ${JSON.stringify({ ...world.toolchain, python: { program: python, version: '3.11', venv: true } })};
+      toolchain.javas[0].home = ${JSON.stringify(path.dirname(path.dirname(javac)))};
+      const packages = await loadPackages(${JSON.stringify(world.root)});
+      const sets = pickSets(packages, [${JSON.stringify(set)}]);
+      const { signal } = new AbortController();
+      await installSets(packages, sets, { cacheDir: ${JSON.stringify(world.cacheDir)}, toolchain, signal, onProgress: () => undefined });`;
+    expect(await gone(await killForge(world.root, script, pid))).toBe(true);
   });
 
   test('several at once install a set once, and start Maven one at a time', async () => {

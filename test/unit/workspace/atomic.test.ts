@@ -1,7 +1,8 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ensureDir, writeFileAtomic } from '../../../src/workspace/atomic.js';
+import { ensureDir, fileError, freshBeside, sweepBeside, writeFileAtomic } from '../../../src/workspace/atomic.js';
 import { modeOf, scratch, tinyDisk, unprivileged, withUmask } from '../../helpers/folders.js';
 
 describe('writeFileAtomic', () => {
@@ -81,9 +82,8 @@ describe('writeFileAtomic', () => {
     }
   });
 
-  it('/dev/full stands for a full disk everywhere', async () => {
+  it('/dev/full stands for a full disk everywhere', () => {
     // The error that a write gives there is the one that a full disk gives; what forge makes of it is asked above where possible.
-    const { fileError } = await import('../../../src/workspace/atomic.js');
     const full = openSync('/dev/full', 'w');
     try {
       writeSync(full, 'x');
@@ -120,5 +120,26 @@ describe('ensureDir', () => {
     writeFileSync(file, '');
     await expect(ensureDir(file, 0o700)).rejects.toMatchObject({ code: 'NOT_WRITABLE', exitCode: 3 });
     await expect(ensureDir(path.join(file, 'b'), 0o700)).rejects.toMatchObject({ code: 'NOT_WRITABLE', exitCode: 3 });
+  });
+});
+
+describe('what interrupted runs left', () => {
+  it('is removed, and no neighbour', async () => {
+    const folder = scratch();
+    const target = path.join(folder, 'data');
+    const [fresh, other] = [freshBeside(target, 'new'), freshBeside(target, 'new')];
+    expect(fresh).not.toBe(other);
+    for (const left of [fresh, other, `${target}.new`]) mkdirSync(path.join(left, 'base', '1'), { recursive: true });
+    for (const kept of ['data', 'data.newer', 'other.new']) mkdirSync(path.join(folder, kept));
+    await sweepBeside(target, 'new');
+    expect(readdirSync(folder).sort()).toEqual(['data', 'data.newer', 'other.new']);
+    await sweepBeside(path.join(folder, 'nowhere', 'data'), 'new');
+  });
+
+  it('in the place of a folder that is to be moved there is told as what it is', async () => {
+    const folder = scratch();
+    for (const name of ['a', 'b/c']) mkdirSync(path.join(folder, name), { recursive: true });
+    const error = await rename(path.join(folder, 'a'), path.join(folder, 'b')).catch((reason: unknown) => fileError('/x/b', reason));
+    expect(error).toMatchObject({ code: 'NOT_WRITABLE', exitCode: 3, message: expect.stringContaining('/x/b') as string });
   });
 });

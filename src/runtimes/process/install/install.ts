@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ForgeError, lackingError } from '../../../errors.js';
-import { fileError } from '../../../workspace/atomic.js';
+import { fileError, freshBeside, removeLeft, sweepBeside } from '../../../workspace/atomic.js';
 import type { Toolchain } from '../toolchain/toolchain.js';
 import { npmPackage, type PackageSet, type Packages } from './definition.js';
 import { isInstalled, markerOf, setFolder } from './installed.js';
@@ -82,6 +82,9 @@ export async function installSets(
   );
 }
 
+/** Ending of a set that is being made. */
+const PARTIAL = 'partial';
+
 /** False when another process had installed it by the time that its lock was free. */
 async function installOne(
   packages: Packages,
@@ -92,13 +95,14 @@ async function installOne(
   const { cacheDir, signal, toolchain } = options;
   const { set } = own;
   const target = setFolder(cacheDir, set);
-  const stage = `${target}.partial`;
   const onWait = (pid: number): void => show({ doing: `waiting for process ${pid}, which installs it` });
   return withLease(path.join(cacheDir, 'locks', set.id), { signal, onWait }, async () => {
     if (isInstalled(cacheDir, set)) return false;
     show({ doing: '' });
     // Only the holder of the lock uses these; whatever is there was left by a process that is gone.
-    for (const folder of [stage, target]) await rm(folder, { recursive: true, force: true });
+    await sweepBeside(target, PARTIAL);
+    await removeLeft(target);
+    const stage = freshBeside(target, PARTIAL);
     await mkdir(stage, { recursive: true });
     const step: Step = {
       stage,
@@ -114,8 +118,8 @@ async function installOne(
       await rename(stage, target);
       await writeFile(markerOf(target), `${JSON.stringify({ set: set.id, installed: new Date().toISOString() })}\n`);
     } catch (error) {
-      await rm(stage, { recursive: true, force: true });
-      throw error;
+      await removeLeft(stage);
+      throw fileError(target, error);
     }
     if (set.definition.kind === 'pip-archive' || set.definition.kind === 'pip') await forgetDownloads(set.definition, cacheDir);
     return true;

@@ -54,10 +54,7 @@ export async function installMaven(definition: MavenSet, set: PackageSet, plugin
   await run(
     path.join(java.home, 'bin/javac'),
     ['--release', '17', '-nowarn', '-proc:none', '-cp', path.join(stage, '*'), '-d', path.join(stage, 'classes'), source],
-    {
-      signal,
-      timeoutSeconds: 120,
-    },
+    { signal, timeoutSeconds: 120, tied: true },
   );
 }
 

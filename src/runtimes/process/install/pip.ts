@@ -52,7 +52,7 @@ export async function installPip(definition: PipSet, step: Step): Promise<void> 
   await dropScripts(stage);
   if (definition.warmUp === undefined) return;
   step.doing('compiling bytecode');
-  await run(python, ['-c', definition.warmUp], { env, cwd: tmpOf(step), signal, timeoutSeconds: 300 });
+  await run(python, ['-c', definition.warmUp], { env, cwd: tmpOf(step), signal, timeoutSeconds: 300, tied: true });
 }
 
 /**
@@ -107,7 +107,12 @@ export async function installArchive(definition: PipArchiveSet, step: Step): Pro
   const python = path.join(venv, 'bin/python');
   if (!existsSync(archive)) await fetchArchive(definition, archive, python, env, step);
   step.doing('unpacking');
-  await run(python, ['-c', UNPACK, archive, definition.folder, stage, ...definition.leaveOut], { env, signal, timeoutSeconds: 600 });
+  await run(python, ['-c', UNPACK, archive, definition.folder, stage, ...definition.leaveOut], {
+    env,
+    signal,
+    timeoutSeconds: 600,
+    tied: true,
+  });
 }
 
 /** Once it is complete here, it is taken up from here, also when forge is killed before it is unpacked. */
@@ -165,13 +170,9 @@ async function environment(step: Step): Promise<NodeJS.ProcessEnv> {
 /** An environment with pip in it. */
 async function makeVenv(folder: string, { toolchain, signal }: Step, env: NodeJS.ProcessEnv): Promise<void> {
   const python = toolchain.python!;
-  if (python.venv) await run(python.program, ['-m', 'venv', folder], { env, signal, timeoutSeconds: 300 });
-  else
-    await run(toolchain.uv!, ['venv', '-q', '--seed', '--allow-existing', '--python', python.program, folder], {
-      env,
-      signal,
-      timeoutSeconds: 300,
-    });
+  const options = { env, signal, timeoutSeconds: 300, tied: true };
+  if (python.venv) await run(python.program, ['-m', 'venv', folder], options);
+  else await run(toolchain.uv!, ['venv', '-q', '--seed', '--allow-existing', '--python', python.program, folder], options);
 }
 
 /** The scripts name the folder in which they were made, which is about to be renamed. */
