@@ -23,8 +23,10 @@ export interface Mark {
 }
 
 const linux = process.platform === 'linux';
+/** In the words and the time zone in which the wrapper of every server asked, whatever those of the user are. */
 const ps = async (args: string[]): Promise<string[]> => {
-  const { stdout } = await promisify(execFile)('ps', args, { env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 1 << 26 });
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+  const { stdout } = await promisify(execFile)('ps', args, { env, maxBuffer: 1 << 26 });
   return stdout.split('\n').filter((line) => line.trim() !== '');
 };
 

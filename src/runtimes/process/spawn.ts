@@ -32,7 +32,7 @@ if [ -r /proc/$$/stat ]; then
   set -f
   start="$boot:$(started \${stat##*) })"
 else
-  start=$(LC_ALL=C ps -o lstart= -p $$ | tr -s ' ' | sed 's/^ //; s/ $//')
+  start=$(LC_ALL=C TZ=UTC ps -o lstart= -p $$ | tr -s ' ' | sed 's/^ //; s/ $//')
 fi
 printf '{"pid":%s,"started":"%s",%s\\n' "$$" "$start" "$1" >&3 || exit 125
 shift
