@@ -56,6 +56,18 @@ describe('Java', () => {
     ]);
   });
 
+  test('is the same by whatever link it is found, so that its servers are not started anew', async () => {
+    const program = jdk('usr/lib/jvm/java-17-openjdk-amd64', '17.0.15');
+    symlinkSync('java-17-openjdk-amd64', path.join(root, 'usr/lib/jvm/default-java'));
+    const home = path.dirname(path.dirname(program));
+    const plain = await findJavas({ ...machine, env: { PATH: '' } });
+    expect(plain).toMatchObject([{ home, program, compiler: true }]);
+    machine.env['JAVA_HOME'] = path.join(root, 'usr/lib/jvm/default-java/');
+    expect(await findJavas(machine)).toEqual(plain);
+    symlinkSync(program, path.join(root, 'path/java'));
+    expect(await findJavas({ ...machine, env: { PATH: path.join(root, 'path') } })).toEqual(plain);
+  });
+
   test('without a release file tells its version itself, also through a shim', async () => {
     const home = path.join(root, 'real');
     program('real/bin/java', `echo '    java.home = ${home}' >&2; echo '    java.version = 17.0.2' >&2`);

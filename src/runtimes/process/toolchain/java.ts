@@ -5,6 +5,7 @@ import { readText } from '../../../workspace/read-text.js';
 import { at, foldersIn, type Machine } from './machine.js';
 
 export interface Java {
+  /** Its real folder: reached by another link it is the same Java, and no server that runs on it has changed. */
   home: string;
   /** The java program. */
   program: string;
@@ -45,14 +46,14 @@ export async function findJavas(machine: Machine): Promise<Java[]> {
   ];
   const found = new Map<string, Java>();
   for (const folder of homes) {
-    const program = folder === undefined ? undefined : findProgram(path.join(folder, 'bin/java'));
-    if (folder === undefined || program === undefined) continue;
+    if (folder === undefined || findProgram(path.join(folder, 'bin/java')) === undefined) continue;
     const real = realpathSync(folder);
     if (found.has(real)) continue;
+    const program = path.join(real, 'bin/java');
     const version =
-      /^JAVA_VERSION="([^"]+)"/m.exec(readText(path.join(folder, 'release')) ?? '')?.[1] ?? (await settingsOf(program))?.version;
+      /^JAVA_VERSION="([^"]+)"/m.exec(readText(path.join(real, 'release')) ?? '')?.[1] ?? (await settingsOf(program))?.version;
     if (version === undefined) continue;
-    found.set(real, { home: folder, program, version, major: majorOf(version), compiler: existsSync(path.join(folder, 'bin/javac')) });
+    found.set(real, { home: real, program, version, major: majorOf(version), compiler: existsSync(path.join(real, 'bin/javac')) });
   }
   return [...found.values()];
 }
