@@ -18,6 +18,9 @@ const BASE = 'default-base-location';
 function desiredOf({ name, bucket, roleArn, properties }: Args, context: TaskContext): PolarisCatalog {
   const s3 = endpointOf(context, 'localstack');
   const location = `s3://${bucket}/warehouse`;
+  // Polaris tells it to every client with each table, and there it counts more than what the client was given. So it may be said
+  // only where all of them see the storage at the same address: else servers in the cluster are sent to their own loopback.
+  const endpoint = s3.url === s3.inside.url ? { endpoint: s3.url } : {};
   return {
     name,
     type: 'INTERNAL',
@@ -27,7 +30,7 @@ function desiredOf({ name, bucket, roleArn, properties }: Args, context: TaskCon
       allowedLocations: [location],
       roleArn,
       region: context.stack.config.lake.region,
-      endpoint: s3.url,
+      ...endpoint,
       endpointInternal: s3.inside.url,
       stsEndpoint: s3.inside.url,
       pathStyleAccess: true,
@@ -47,6 +50,8 @@ function differences(is: PolarisCatalog, should: PolarisCatalog): Difference[] {
   const { allowedLocations = [], ...storage } = should.storageConfigInfo;
   for (const [name, value] of Object.entries(storage))
     compare(`storage.${name}`, is.storageConfigInfo[name as keyof typeof storage], value);
+  if (storage.endpoint === undefined && is.storageConfigInfo.endpoint)
+    diff.push({ field: 'storage.endpoint', is: is.storageConfigInfo.endpoint, should: '(none)' });
   const allowed = is.storageConfigInfo.allowedLocations ?? [];
   if (!allowedLocations.every((location) => covers(allowed, location)))
     diff.push({ field: 'storage.allowedLocations', is: allowed.join(', ') || '(none)', should: allowedLocations.join(', ') });
@@ -98,7 +103,8 @@ export const polarisCatalog = defineModule<Args>({
     const moved = folder(is.properties[BASE] ?? '') !== folder(should.properties[BASE] ?? '');
     const kept = moved ? [] : (is.storageConfigInfo.allowedLocations ?? []);
     const added = (should.storageConfigInfo.allowedLocations ?? []).filter((location) => !covers(kept, location));
-    const storageConfigInfo = { ...is.storageConfigInfo, ...should.storageConfigInfo, allowedLocations: [...kept, ...added] };
+    const { endpoint: _, ...before } = is.storageConfigInfo;
+    const storageConfigInfo = { ...before, ...should.storageConfigInfo, allowedLocations: [...kept, ...added] };
     await polaris.updateCatalog({ ...is, properties: { ...is.properties, ...should.properties }, storageConfigInfo }, signal);
     return `${observation.message}; put right`;
   },

@@ -66,12 +66,12 @@ export function catalog(realm: RealmState, principal: PrincipalState, call: Call
     const { name, ...made } = createTable(call.body, location);
     if (Object.hasOwn(here.tables, name)) throw new Refusal(409, 'AlreadyExistsException', `Table already exists: ${levels}.${name}`);
     here.tables[name] = made;
-    return { status: 200, body: loaded(made) };
+    return { status: 200, body: loaded(made, found) };
   }
   const is = Object.hasOwn(here.tables, table) ? here.tables[table] : undefined;
   if (!is) throw new Refusal(404, 'NoSuchTableException', `Table does not exist: ${levels}.${table}`);
   if (leaf === 'metrics') return { status: 204 };
-  if (method === 'GET') return { status: 200, body: loaded(is) };
+  if (method === 'GET') return { status: 200, body: loaded(is, found) };
   if (method === 'HEAD') return { status: 204 };
   if (method === 'POST') {
     here.tables[table] = commitTable(is, call.body);
@@ -83,7 +83,16 @@ export function catalog(realm: RealmState, principal: PrincipalState, call: Call
   return { status: 204 };
 }
 
-const loaded = ({ metadataLocation, metadata }: TableState): unknown => ({ 'metadata-location': metadataLocation, metadata, config: {} });
+/** Polaris tells where the storage is with every table, also to those who ask for no keys. */
+function loaded({ metadataLocation, metadata }: TableState, { entity }: CatalogState): unknown {
+  const { region, endpoint, pathStyleAccess } = entity.storageConfigInfo;
+  const config = {
+    ...(region === undefined ? {} : { 'client.region': region }),
+    ...(endpoint === undefined ? {} : { 's3.endpoint': endpoint }),
+    ...(pathStyleAccess === true ? { 's3.path-style-access': 'true' } : {}),
+  };
+  return { 'metadata-location': metadataLocation, metadata, config };
+}
 
 function namespaces(catalog: CatalogState, { method, body }: Call): Reply {
   if (method === 'GET') return { status: 200, body: { namespaces: Object.keys(catalog.namespaces).map((name) => name.split('.')) } };

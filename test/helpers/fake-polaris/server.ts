@@ -104,7 +104,9 @@ export function fakePolaris(options: FakeOptions): Server {
     if (JSON.stringify(realm) !== before) await options.store.save(realm);
     const isTable = part === 'catalog' && method === 'GET' && rest.length === 5 && rest[3] === 'tables';
     const asksForKeys = request.headers['x-iceberg-access-delegation'] === 'vended-credentials';
-    return isTable && asksForKeys ? { ...reply, body: { ...(reply.body as object), config: options.vends ?? {} } } : reply;
+    if (!isTable || !asksForKeys || reply.status !== 200) return reply;
+    const table = reply.body as { config: Record<string, string> };
+    return { ...reply, body: { ...table, config: { ...table.config, ...options.vends } } };
   }
 
   return createServer((request, response) => {

@@ -167,6 +167,31 @@ describe('the catalog', () => {
   });
 });
 
+describe('where clients are sent for the storage', () => {
+  const name = 'balloon-game';
+  const args = polarisCatalog.schema.parse({ name, bucket: name });
+  const told = async (): Promise<Record<string, string>> => (await stackCatalog(stack).loadTable('balloon_pops', 'leaderboard'))!.config!;
+
+  it('to the address that all of them have, where servers and machine see the same', async () => {
+    await bringAll(stack);
+    expect((await told())['s3.endpoint']).toBe(`http://127.0.0.1:${storage.port}`);
+  });
+
+  it('nowhere else than they were told, where servers in a cluster have another one: it would be their own loopback', async () => {
+    await bringAll(stack);
+    const { localstack } = stack.endpoints;
+    const inside = { host: 'localstack.localstack', port: 4566, url: 'http://localstack.localstack:4566' };
+    stack = { ...stack, endpoints: { ...stack.endpoints, localstack: { ...localstack!, inside } } };
+    const seen = await polarisCatalog.observe(args, taskContext(stack));
+    const old = { field: 'storage.endpoint', is: `http://127.0.0.1:${storage.port}`, should: '(none)' };
+    expect(seen).toMatchObject({ state: 'drifted', diff: expect.arrayContaining([old]) as unknown[] });
+    await bringAll(stack);
+    expect(JSON.stringify(await told())).not.toContain('127.0.0.1');
+    const { storageConfigInfo } = (await stackPolaris(stack).getCatalog(name))!;
+    expect(storageConfigInfo).toMatchObject({ endpointInternal: inside.url, stsEndpoint: inside.url, pathStyleAccess: true });
+  });
+});
+
 describe('what may not be done', () => {
   it('is an error with the server, the task and a hint', async () => {
     await bringAll(stack);
