@@ -1,14 +1,14 @@
-import { usageError } from '../errors.js';
 import type { OnEvent, RunResult } from '../playbook/events.js';
 import type { StackContext } from '../workspace/context.js';
 import { readKept, writeKept } from '../workspace/kept.js';
 import { acquireLock, type Lock } from '../workspace/lock.js';
 import { refuseTakenOrders } from '../workspace/ports.js';
 import { findWorkspace, prepareWorkspace, type Workspace } from '../workspace/workspace.js';
+import { agree, describeChanges } from './agree.js';
 import { loadDefinition, runStack } from './graph.js';
 import { refuseDownloads } from './offline.js';
 import { runtimeOf } from './runtime.js';
-import { openSession, type Session, type SessionOptions } from './session.js';
+import { openSession, type SessionOptions } from './session.js';
 
 export interface UpOptions extends Omit<SessionOptions, 'allocate'> {
   check: boolean;
@@ -31,7 +31,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   if (options.check) {
     const session = await openSession(options);
     const definition = await loadDefinition(options.packageRoot, session.stack.stack);
-    for (const line of describeChanges(session)) options.note(line);
+    for (const line of describeChanges(session.selectionChanges)) options.note(line);
     const { stack } = session;
     const runtime = await runtimeOf(stack.runtime);
     const look = () => runStack({ ...options, stack, definition }, 'check');
@@ -48,7 +48,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   const runtimes = [runtime, await runtimeOf(before?.runtime ?? preview.stack.runtime)];
   const ownPorts = await Promise.all(runtimes.map((one) => one.ownPorts(workspace, preview.stack)));
   await refuseTakenOrders(preview.orderedPorts, (port) => ownPorts.some((isOurs) => isOurs(port)));
-  await agree(preview, options);
+  await agree(preview.selectionChanges, options);
 
   await prepareWorkspace(workspace);
   return withLock(workspace, 'up', async () => {
@@ -84,22 +84,4 @@ export async function withLock<T>(workspace: Workspace, command: string, use: (l
   } finally {
     lock.release();
   }
-}
-
-const describeChanges = ({ selectionChanges }: Session): string[] =>
-  selectionChanges.map(({ key, from, to }) => `${key}: ${from} -> ${to}`);
-
-async function agree(session: Session, { consent, note }: UpOptions): Promise<void> {
-  if (session.selectionChanges.length === 0) return;
-  note('This workspace holds another stack than the one that is asked for now:');
-  for (const line of describeChanges(session)) note(`  ${line}`);
-  note(
-    '  Servers that are no longer part of it are stopped; tables, topics and jobs are made for the new choice. Data stays until `forge down`.',
-  );
-  if (await consent('Change it?')) return;
-  throw usageError({
-    code: 'NOT_CHANGED',
-    message: 'Nothing was changed',
-    hint: 'Leave the flags out to keep what is here, or use another folder (--workspace DIR)',
-  });
 }
