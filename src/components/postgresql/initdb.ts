@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, lstat, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lstat, mkdir, readFile, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tryRun } from '../../clients/exec.js';
 import { quoteIdentifier, quoteLiteral } from '../../clients/postgresql.js';
@@ -9,7 +9,7 @@ import { fileError, freshBeside, sweepBeside } from '../../workspace/atomic.js';
 import type { StackContext } from '../../workspace/context.js';
 import { redact } from '../../workspace/secret.js';
 import { dataDir } from '../component.js';
-import { runAs, type PostgresHome } from './place.js';
+import { canRun, runAs, type PostgresHome } from './place.js';
 
 interface Run {
   what: string;
@@ -66,15 +66,28 @@ async function pointTo(link: string, target: string): Promise<void> {
 
 async function copyPrograms(home: PostgresHome): Promise<void> {
   if (home.copyFrom === undefined) return;
-  const stamp = join(home.binaries, '.from');
-  if ((await readFile(stamp, 'utf8').catch(() => '')) === home.copyFrom) return;
+  const [stamp, user] = [join(home.binaries, '.from'), runAs()];
+  const isCopy = (await readFile(stamp, 'utf8').catch(() => '')) === home.copyFrom;
+  if (isCopy && (user === undefined || canRun(home.binaries, user))) return;
   await sweepBeside(home.binaries, NEW);
   await rm(home.binaries, { recursive: true, force: true });
   const temporary = freshBeside(home.binaries, NEW);
   await cp(home.copyFrom, temporary, { recursive: true, verbatimSymlinks: true });
-  await chmod(temporary, 0o755);
+  await openToAll(temporary);
   await writeFile(join(temporary, '.from'), home.copyFrom, { mode: 0o644 });
   await rename(temporary, home.binaries);
+}
+
+/** Lets every user read and run what is in a folder, whatever the umask was when it was installed. */
+async function openToAll(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await openToAll(path);
+    if (!entry.isFile()) continue;
+    const mode = (await stat(path)).mode & 0o777;
+    await chmod(path, mode | ((mode & 0o100) === 0 ? 0o444 : 0o555));
+  }
 }
 
 /** Ending of what is not whole yet. */

@@ -46,6 +46,10 @@ export function canReach(path: string, user: User): boolean {
   }
 }
 
+/** True when that user may run the programs: a package that was installed under a strict umask is closed further down too. */
+export const canRun = (binaries: string, user: User): boolean =>
+  ['bin/initdb', 'lib', 'share'].every((name) => canReach(join(binaries, name), user));
+
 const ROOT_HOME = '/var/lib/forge';
 
 /** The folder of this workspace outside of it, which only a root's forge has; nothing else is ever kept in it. */
@@ -60,6 +64,6 @@ export function homeOf(context: StackContext, packageDir: string): PostgresHome 
   const user = runAs();
   if (outside === undefined || user === undefined) return { binaries: packageDir, data: join(dataDir(context, 'postgresql'), 'data') };
   const data = join(outside, 'postgresql');
-  if (canReach(packageDir, user)) return { binaries: packageDir, data, outside };
+  if (canRun(packageDir, user)) return { binaries: packageDir, data, outside };
   return { binaries: join(outside, 'programs'), copyFrom: packageDir, data, outside };
 }

@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { prepareDatabase } from '../../../src/components/postgresql/initdb.js';
-import type { PostgresHome } from '../../../src/components/postgresql/place.js';
+import { canReach, canRun, type PostgresHome } from '../../../src/components/postgresql/place.js';
 import type { StackContext } from '../../../src/workspace/context.js';
 import { Secret } from '../../../src/workspace/secret.js';
-import { modeOf, scratch } from '../../helpers/folders.js';
+import { isRoot, modeOf, scratch, withUmask } from '../../helpers/folders.js';
 import { gone, killForge, source } from '../install/killed.js';
 
 let root: string;
@@ -81,5 +81,53 @@ describe('the data folder of PostgreSQL', () => {
     const failure = prepare();
     await expect(failure).rejects.toMatchObject({ code: 'POSTGRESQL_PREPARE', exitCode: 4 });
     await expect(failure).rejects.toThrow(/create its data folder \(exit code 1\).*\*\*\* is no good/s);
+  });
+});
+
+describe('the programs of PostgreSQL', () => {
+  const user = { uid: 4_000_000, gid: 4_000_000 };
+  /** The package as npm leaves it under a strict umask. */
+  const closed = (folder: string): void => {
+    for (const part of ['bin', 'lib/postgresql', 'share']) mkdirSync(path.join(folder, part), { recursive: true, mode: 0o700 });
+    for (const name of ['initdb', 'postgres']) program(name, `echo 18 > "$2/PG_VERSION"`);
+    for (const name of ['bin/initdb', 'bin/postgres']) chmodSync(path.join(folder, name), 0o700);
+    writeFileSync(path.join(folder, 'share/postgres.bki'), '', { mode: 0o600 });
+    symlinkSync('postgres.bki', path.join(folder, 'share/link'));
+  };
+
+  it('that another user cannot run are not taken for his, though he may look into the package', () => {
+    closed(home.binaries);
+    const open = (...names: string[]) => names.forEach((name) => chmodSync(path.join(home.binaries, name), 0o755));
+    open('.');
+    expect(canReach(home.binaries, user)).toBe(true);
+    expect(canRun(home.binaries, user)).toBe(false);
+    open('bin', 'lib', 'share');
+    expect(canRun(home.binaries, user)).toBe(false);
+    open('bin/initdb');
+    expect(canRun(home.binaries, user)).toBe(true);
+  });
+
+  it('are copied open for all, and again where an earlier copy is closed', async () => {
+    closed(home.binaries);
+    const copy = path.join(root, 'outside', 'programs');
+    home = { ...home, binaries: copy, copyFrom: home.binaries };
+    const modes = () => ['.', 'bin', 'lib/postgresql', 'bin/initdb', 'share/postgres.bki'].map((name) => modeOf(path.join(copy, name)));
+    await withUmask(0o077, () => prepare());
+    expect(modes()).toEqual(['0755', '0755', '0755', '0755', '0644']);
+    expect(canRun(copy, user)).toBe(true);
+    if (!isRoot) return;
+    chmodSync(path.join(copy, 'bin'), 0o700);
+    await prepare();
+    expect(canRun(copy, user)).toBe(true);
+  });
+
+  it('that may not be run are no defect of forge', async ({ skip }) => {
+    if (!isRoot) return skip('only root starts them as another user');
+    closed(home.binaries);
+    await expect(prepare()).rejects.toMatchObject({
+      code: 'POSTGRESQL_PREPARE',
+      exitCode: 4,
+      message: expect.stringMatching(/create its data folder.*Permission denied/s) as string,
+    });
   });
 });
