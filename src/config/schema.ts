@@ -39,7 +39,9 @@ const heap = (value: string, what: string) => size.default(value).describe(`Java
 const components = z
   .strictObject({
     kafka: z.strictObject({ heap: heap('192m', 'the broker') }).prefault({}),
-    localstack: z.strictObject({}).prefault({}),
+    localstack: z
+      .strictObject({ memory: size.default('2g').describe('Memory that LocalStack may take in its pod: it holds every object there') })
+      .prefault({}),
     postgresql: z.strictObject({ sharedBuffers: size.default('32m').describe('Memory for pages that all connections share') }).prefault({}),
     'iceberg-rest': z.strictObject({ heap: heap('128m', 'the Iceberg REST catalog') }).prefault({}),
     polaris: z

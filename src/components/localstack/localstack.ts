@@ -4,6 +4,7 @@ import type { Probe, ProcessSpec } from '../../runtimes/types.js';
 import { request } from '../../clients/http.js';
 import type { StackContext } from '../../workspace/context.js';
 import { dataDir, fingerprintOf, portOf, tmpDir, writeWhole, type Component, type ProcessPart } from '../component.js';
+import { mebibytes, quantity } from '../size.js';
 
 const name = 'localstack';
 const host = (context: StackContext): string => `127.0.0.1:${portOf(context, name)}`;
@@ -82,5 +83,10 @@ export const localstack: Component = {
     namespace: 'localstack',
     workloads: [{ kind: 'Deployment', name: 'localstack' }],
     images: ['localstack'],
+    values({ config }) {
+      const { memory } = config.components.localstack;
+      // It asks for little at first, and for more with every table file.
+      return { request: `${Math.min(256, mebibytes(memory))}Mi`, limit: quantity(memory, 0) };
+    },
   },
 };

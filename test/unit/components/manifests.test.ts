@@ -182,6 +182,14 @@ describe('memory', () => {
     const limit = (rendered: Rendered): number => memory(rendered, ['kafka/kafka.yaml'], 'limits');
     expect(limit(more) - limit(k3d)).toBe(1024 - 192);
   });
+
+  it('of LocalStack, which holds all objects, can be raised; it asks for no more than it may take', async () => {
+    const file = ['localstack/localstack.yaml'];
+    const of = (rendered: Rendered): number[] => (['requests', 'limits'] as const).map((which) => memory(rendered, file, which));
+    expect(of(k3d)).toEqual([256, 2048]);
+    expect(of(await renderAll('k3d', { 'components.localstack.memory': '3g' }))).toEqual([256, 3072]);
+    expect(of(await renderAll('k3d', { 'components.localstack.memory': '128m' }))).toEqual([128, 128]);
+  });
 });
 
 describe("Flink's connectors", () => {
