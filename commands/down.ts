@@ -16,21 +16,17 @@ export default class Down extends ForgeCommand<DownResult> {
 
   async run(): Promise<DownResult> {
     const { flags } = await this.parse(Down);
-    const { bringDown, hasStack } = await import('../src/lifecycle/down.js');
+    const { bringDown, stackFolder } = await import('../src/lifecycle/down.js');
     const keepData = flags['keep-data'];
-    if (
-      !keepData &&
-      !flags.yes &&
-      hasStack(flags.workspace) &&
-      !(await this.confirm('Remove the stack of this workspace with all its data?'))
-    )
+    const there = keepData || flags.yes ? undefined : stackFolder(flags.workspace);
+    if (there !== undefined && !(await this.confirm(`Remove the stack in ${there} with all its data?`)))
       throw usageError({ code: 'NOT_CHANGED', message: 'Nothing was removed', hint: '--keep-data stops the servers only' });
     return bringDown({ ...this.place(flags.workspace), keepData });
   }
 
-  protected override render({ stopped, removed }: DownResult): string {
-    if (stopped.length === 0 && !removed) return 'Nothing was there.';
+  protected override render({ workspace, stopped, removed }: DownResult): string {
+    if (stopped.length === 0 && !removed) return `Nothing was there (${workspace}).`;
     const servers = stopped.length === 0 ? 'No server ran' : `Stopped ${stopped.join(', ')}`;
-    return `${servers}; ${removed ? 'the data of the stack is removed' : 'its data stays'}.`;
+    return `${servers}; ${removed ? `the data of the stack in ${workspace} is removed` : 'its data stays'}.`;
   }
 }

@@ -10,6 +10,10 @@ interface InitResult {
 export default class Init extends ForgeCommand<InitResult> {
   static override summary = 'Write a forge.yaml with every setting, its default and what it means (it is optional)';
   static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> --workspace game'];
+  static override baseFlags = {
+    ...ForgeCommand.baseFlags,
+    workspace: { ...ForgeCommand.baseFlags.workspace, summary: 'Folder to write it into (default: the current folder)' },
+  };
   static override flags = { force: Flags.boolean({ char: 'f', summary: 'Replace a forge.yaml that is there' }) };
 
   async run(): Promise<InitResult> {

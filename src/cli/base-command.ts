@@ -50,7 +50,7 @@ export abstract class ForgeCommand<Result = unknown> extends Command {
       helpGroup: 'GLOBAL',
       helpValue: 'DIR',
       env: 'FORGE_WORKSPACE',
-      summary: 'Folder with forge.yaml and .forge (default: the current folder)',
+      summary: 'Folder with forge.yaml and .forge (default: the nearest one from the current folder upwards, else the current one)',
     }),
     quiet: Flags.boolean({ char: 'q', helpGroup: 'GLOBAL', summary: 'Only results and errors, no progress' }),
     'no-color': Flags.boolean({ helpGroup: 'GLOBAL', summary: 'No colours (also with the variable NO_COLOR)' }),

@@ -14,14 +14,19 @@ export interface DownOptions extends TakeDown {
 }
 
 export interface DownResult {
+  /** The folder of the workspace. */
+  workspace: string;
   /** Names of the servers that ran and were stopped. */
   stopped: string[];
   /** Whether data, credentials, logs and settings of the stack were removed. */
   removed: boolean;
 }
 
-/** Whether there is anything of a stack in this workspace. */
-export const hasStack = (folder: string | undefined): boolean => existsSync(findWorkspace(folder).forgeDir);
+/** The folder of the workspace that `down` would take away, when there is anything of a stack in it. */
+export function stackFolder(folder: string | undefined): string | undefined {
+  const { root, forgeDir } = findWorkspace(folder);
+  return existsSync(forgeDir) ? root : undefined;
+}
 
 /**
  * Stops every server of the workspace, dependents first, and removes what forge made in it. The cache of server packages
@@ -30,17 +35,18 @@ export const hasStack = (folder: string | undefined): boolean => existsSync(find
  */
 export async function bringDown(options: DownOptions): Promise<DownResult> {
   const workspace = findWorkspace(options.folder);
+  const { root } = workspace;
   // Somebody may have removed .forge by hand while the servers ran: their marks still tell whose they are.
-  if (!existsSync(workspace.forgeDir)) return { stopped: await stopAll(workspace, options), removed: false };
+  if (!existsSync(workspace.forgeDir)) return { workspace: root, stopped: await stopAll(workspace, options), removed: false };
   await ensureDir(workspace.forgeDir, 0o700);
   const result = await withLock(workspace, 'down', async () => {
     const stopped = await stopAll(workspace, options);
-    if (options.keepData) return { stopped, removed: false };
+    if (options.keepData) return { workspace: root, stopped, removed: false };
     // What else is in .forge is not forge's; then the folder stays too.
     for (const entry of (await readdir(workspace.forgeDir)).filter((name) => OWN.test(name))) {
       await rm(path.join(workspace.forgeDir, entry), { recursive: true, force: true });
     }
-    return { stopped, removed: true };
+    return { workspace: root, stopped, removed: true };
   });
   if (result.removed) await rmdir(workspace.forgeDir).catch(() => undefined);
   return result;

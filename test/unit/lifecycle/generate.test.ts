@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { splitStatements } from '../../../src/engines/flink/statements.js';
-import { bringDown, hasStack } from '../../../src/lifecycle/down.js';
+import { bringDown, stackFolder } from '../../../src/lifecycle/down.js';
 import { generate } from '../../../src/lifecycle/generate.js';
 import { findWorkspace } from '../../../src/workspace/workspace.js';
 import { execute } from '../../helpers/fake-risingwave/execute.js';
@@ -86,10 +86,10 @@ describe('generate, in a folder where nothing was brought up', () => {
       env: { KAFKA_BOOTSTRAP_SERVERS: '' },
     });
     expect(JSON.parse(events.stdout)).toMatchObject({ error: { code: 'NOT_UP' } });
-    expect(hasStack(folder)).toBe(true);
+    expect(stackFolder(folder)).toBe(findWorkspace(folder).root);
     const down = await bringDown({ folder, keepData: false, signal: AbortSignal.timeout(20_000), note: () => undefined });
     expect(down.removed).toBe(true);
-    expect(hasStack(folder)).toBe(false);
+    expect(stackFolder(folder)).toBeUndefined();
   });
 
   it.each(['flink', 'risingwave'])('sql for %s with Polaris, before Polaris has given credentials, says so', async (engine) => {
