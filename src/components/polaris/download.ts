@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from '../../clients/exec.js';
 import { reasonOf, request } from '../../clients/http.js';
 import { lackingError, messageOf } from '../../errors.js';
+import { withLease } from '../../runtimes/process/install/lease.js';
+import { fileError, removeLeft } from '../../workspace/atomic.js';
 
 const SITES = ['https://downloads.apache.org/polaris', 'https://archive.apache.org/dist/polaris'];
 const CONNECT_MS = 5_000;
@@ -22,8 +24,13 @@ export interface DownloadOptions {
   sites?: string[];
 }
 
+interface Site {
+  url: string;
+  sha512: string;
+}
+
 /** The site that answers with a checksum; both are asked at once, so that no network ends quickly. */
-async function findSite(version: string, options: DownloadOptions): Promise<{ url: string; sha512: string }> {
+async function findSite(version: string, options: DownloadOptions): Promise<Site> {
   const asked = distributionUrls(version, options.sites).map(async (url) => {
     const answer = await request(`${url}.sha512`, { timeoutMs: CONNECT_MS, ...(options.signal && { signal: options.signal }) });
     const sha512 = /\b[0-9a-f]{128}\b/i.exec(answer.text)?.[0].toLowerCase();
@@ -93,14 +100,33 @@ async function sha512Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
+const isHome = (folder: string): boolean => ['server', 'admin'].every((name) => existsSync(join(folder, 'bin', name)));
+
 /**
- * Puts the distribution into `folder`, whole or not at all: download, checksum, unpack beside it, rename.
+ * Puts the distribution into `folder`, which lies in the packages of the cache, whole or not at all: download, checksum,
+ * unpack beside it, rename; one forge at a time, and the next one takes what the first has made.
  * Throws DOWNLOAD_FAILED or DOWNLOAD_CORRUPT.
  */
 export async function downloadPolaris(version: string, folder: string, options: DownloadOptions = {}): Promise<void> {
-  const { url, sha512 } = await findSite(version, options);
+  const site = await findSite(version, options);
   const parent = dirname(folder);
   await mkdir(parent, { recursive: true });
+  const { signal = new AbortController().signal, progress } = options;
+  const onWait = (pid: number): void => progress?.(`Polaris: waiting for process ${pid}, which downloads it`);
+  await withLease(join(dirname(parent), 'locks', `polaris-${version}`), { signal, onWait }, async () => {
+    if (isHome(folder)) return;
+    await install(version, folder, site, options).catch((error: unknown) => {
+      throw fileError(folder, error);
+    });
+  });
+}
+
+async function install(version: string, folder: string, { url, sha512 }: Site, options: DownloadOptions): Promise<void> {
+  const parent = dirname(folder);
+  const unpacked = join(parent, `.polaris-${version}.${process.pid}`);
+  // Only the holder of the lease unpacks: whatever is there was left by a forge that is gone.
+  const left = (await readdir(parent)).filter((name) => name.startsWith(`.polaris-${version}.`));
+  await Promise.all(left.map((name) => removeLeft(join(parent, name))));
   const archive = join(parent, `.${basename(url)}.part`);
   await fetchInto(url, archive, options);
   if ((await sha512Of(archive)) !== sha512) {
@@ -108,17 +134,12 @@ export async function downloadPolaris(version: string, folder: string, options: 
     throw lackingError({ code: 'DOWNLOAD_CORRUPT', message: `${url} does not have the checksum that stands beside it` });
   }
   options.progress?.('Polaris: unpacking');
-  const unpacked = join(parent, `.polaris-${version}.${process.pid}`);
-  await rm(unpacked, { recursive: true, force: true });
   await mkdir(unpacked);
   try {
     await run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1'], { signal: options.signal, tied: true });
-    // Another forge may have been quicker.
-    await rename(unpacked, folder).catch(async (error: unknown) => {
-      if ((await sizeOf(join(folder, 'bin', 'server'))) === 0) throw error;
-    });
+    await rename(unpacked, folder);
   } finally {
-    await rm(unpacked, { recursive: true, force: true });
+    await removeLeft(unpacked);
   }
   await rm(archive, { force: true });
 }

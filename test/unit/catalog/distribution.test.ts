@@ -108,6 +108,22 @@ describe('the download', () => {
     expect(await left()).toEqual(['polaris-1.7.0']);
   });
 
+  it('is made once for all who want it at the same time, without what a killed forge left', async () => {
+    await mkdir(join(folder, 'cache', 'packages', '.polaris-1.7.0.999999', 'bin'), { recursive: true });
+    const texts: string[] = [];
+    const progress = (text: string): number => texts.push(text);
+    await Promise.all([1, 2, 3].map(() => downloadPolaris('1.7.0', target(), { sites: [site], progress })));
+    expect(ranges).toHaveLength(1);
+    expect(await left()).toEqual(['polaris-1.7.0']);
+    expect(texts).toContain(`Polaris: waiting for process ${process.pid}, which downloads it`);
+  });
+
+  it("takes nobody else's folder", async () => {
+    await mkdir(join(target(), 'mine'), { recursive: true });
+    await expect(downloadPolaris('1.7.0', target(), { sites: [site] })).rejects.toMatchObject({ code: 'NOT_WRITABLE', exitCode: 3 });
+    expect(await readdir(target())).toEqual(['mine']);
+  });
+
   it('with another checksum is thrown away', async () => {
     checksum = 'a'.repeat(128);
     await expect(downloadPolaris('1.7.0', target(), { sites: [site] })).rejects.toMatchObject({ code: 'DOWNLOAD_CORRUPT', exitCode: 3 });
