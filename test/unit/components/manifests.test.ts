@@ -148,6 +148,15 @@ describe('manifests', () => {
     }
   });
 
+  it('let a Job pull its image for as long as forge waits for that', () => {
+    const jobs = Object.values(k3d.objects)
+      .flat()
+      .filter(({ kind }) => kind === 'Job');
+    expect(jobs.map(({ metadata }) => metadata.name)).toEqual(['polaris-bootstrap']);
+    for (const { spec } of jobs)
+      expect((spec as { activeDeadlineSeconds: number }).activeDeadlineSeconds).toBeGreaterThanOrEqual(1800 + 300);
+  });
+
   it('hold credentials as they are, whatever is in them', () => {
     const secret = (file: string, name: string): Record<string, string> =>
       decoded(k3d.objects[file]!.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === name)!);
