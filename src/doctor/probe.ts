@@ -8,6 +8,7 @@ import { waitUntil } from '../clients/wait.js';
 import { messageOf } from '../errors.js';
 import { redact } from '../workspace/secret.js';
 import type { StackContext } from '../workspace/context.js';
+import { patienceMs } from './patience.js';
 import { isWindowed, openLake, withViews, type Pipeline } from './pipeline.js';
 import type { Leg } from './verify.js';
 
@@ -33,7 +34,6 @@ export interface ProbeOptions {
   pipeline: Pipeline;
   signal: AbortSignal;
   progress: (text: string) => void;
-  timeoutMs?: number;
 }
 
 /**
@@ -42,8 +42,9 @@ export interface ProbeOptions {
  */
 export async function probeFlow(options: ProbeOptions): Promise<ProbeResult> {
   const { stack, pipeline, progress } = options;
-  const timeout = AbortSignal.timeout(options.timeoutMs ?? 90_000);
-  const signal = AbortSignal.any([options.signal, timeout]);
+  const allowedMs = patienceMs(stack, 90_000);
+  const limit: Limit = { interrupted: options.signal, late: AbortSignal.timeout(allowedMs), allowedMs };
+  const signal = AbortSignal.any([limit.interrupted, limit.late]);
   const mark = PROBE_PREFIX + randomBytes(4).toString('hex');
   const legs: Leg[] = [];
   const latency = { view: { p50: 0, p99: 0 }, table: { p50: 0, p99: 0 } };
@@ -60,11 +61,11 @@ export async function probeFlow(options: ProbeOptions): Promise<ProbeResult> {
     const sent = await sendMarked(producer, mark);
     progress(`${EVENTS} marked events sent, waiting for the view and the table`);
     const [views, tables] = await Promise.all([
-      settle('views hold the marked events', legs, timeout, options, async () => {
+      settle('views hold the marked events', legs, limit, async () => {
         latency.view = quantiles(await watchTotals(sent, () => viewTotal(stack, pipeline, mark, signal), signal, 20));
         return `p50 ${latency.view.p50} ms, p99 ${latency.view.p99} ms`;
       }),
-      settle('running totals in Iceberg hold them', legs, timeout, options, async () => {
+      settle('running totals in Iceberg hold them', legs, limit, async () => {
         const running = pipeline.tables.filter((table) => !isWindowed(table));
         const [first] = running;
         if (first === undefined) return 'the stack has no such table';
@@ -79,8 +80,8 @@ export async function probeFlow(options: ProbeOptions): Promise<ProbeResult> {
       progress('waiting for the window to close');
       await waitUntil(async () => Date.now() > closes + WATERMARK_MS + 100, { signal, what: 'the window to end' });
       await sendOne(producer, mark);
-      await settle('windows in Iceberg hold exactly them', legs, timeout, options, () => windowsHold(pipeline, rowsOf, closes, signal));
-      await settle('every view counts every event', legs, timeout, options, () => viewsHold(stack, pipeline, mark, signal));
+      await settle('windows in Iceberg hold exactly them', legs, limit, () => windowsHold(pipeline, rowsOf, closes, signal));
+      await settle('every view counts every event', legs, limit, () => viewsHold(stack, pipeline, mark, signal));
     }
   } finally {
     await producer.close();
@@ -98,19 +99,19 @@ function eventsIn({ running }: Pipeline, table: Pipeline['tables'][number], rows
 
 const sequenceOf = (loaded: LoadTableResult | undefined): number => (loaded === undefined ? 0 : currentSequence(loaded.metadata));
 
-async function settle(
-  name: string,
-  legs: Leg[],
-  timeout: AbortSignal,
-  options: ProbeOptions,
-  look: () => Promise<string>,
-): Promise<boolean> {
+interface Limit {
+  interrupted: AbortSignal;
+  late: AbortSignal;
+  allowedMs: number;
+}
+
+async function settle(name: string, legs: Leg[], limit: Limit, look: () => Promise<string>): Promise<boolean> {
   try {
     legs.push({ name, ok: true, detail: await look() });
     return true;
   } catch (error) {
-    options.signal.throwIfAborted();
-    const detail = timeout.aborted ? `not within ${(options.timeoutMs ?? 90_000) / 1000} s` : redact(messageOf(error));
+    limit.interrupted.throwIfAborted();
+    const detail = limit.late.aborted ? `not within ${limit.allowedMs / 1000} s` : redact(messageOf(error));
     legs.push({ name, ok: false, detail });
     return false;
   }

@@ -6,6 +6,7 @@ import { tableFacts } from '../clients/iceberg.js';
 import type { StackContext } from '../workspace/context.js';
 import type { Expectations } from './expected.js';
 import { jobName, jobState, viewsName } from './job.js';
+import { patienceMs } from './patience.js';
 import { isWindowed, openLake, withViews, type Pipeline } from './pipeline.js';
 
 export interface Leg {
@@ -26,7 +27,7 @@ export interface VerifyOptions {
   stack: StackContext;
   pipeline: Pipeline;
   signal: AbortSignal;
-  /** Milliseconds to wait for rows of events that are under way; 30 s when not given. */
+  /** Milliseconds to wait for rows of events that are under way, longer where commits are rare; 30 s when not given. */
   patienceMs?: number;
   /** Also wait until each windowed table holds rows; for that, events have to go on after a window's end. */
   windows?: boolean;
@@ -41,7 +42,7 @@ export interface VerifyOptions {
 export async function verifyFlow(options: VerifyOptions): Promise<Proof> {
   const { stack, pipeline, signal } = options;
   const holds = async (name: string, rows: number): Promise<boolean> => rows > 0 && ((await options.expected?.[name]?.holds(rows)) ?? true);
-  const deadline = Date.now() + (options.patienceMs ?? 30_000);
+  const deadline = Date.now() + patienceMs(stack, options.patienceMs ?? 30_000);
   const counted: { events: number | null } = { events: null };
   const topic = await leg(`topic ${pipeline.topic}`, signal, async () => {
     counted.events = await withKafka(stack.endpoints['kafka']!.url, (kafka) => kafka.count(pipeline.topic), { signal });

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
+import { configSchema } from '../../../src/config/schema.js';
 import type { TopicLook, ViewLook } from '../../../src/doctor/checks/pipeline/flow.js';
-import { between } from '../../../src/doctor/checks/pipeline/flow.js';
+import { between, graceOf } from '../../../src/doctor/checks/pipeline/flow.js';
 import { pipelineChecks } from '../../../src/doctor/checks/pipeline/index.js';
 import { tableFlowChecks } from '../../../src/doctor/checks/tables/index.js';
 import type { LoadTableResult } from '../../../src/clients/iceberg.js';
 import type { StackPlace, Trouble } from '../../../src/doctor/check.js';
+import { patienceMs } from '../../../src/doctor/patience.js';
 import { placeOf } from '../../helpers/doctor-place.js';
 
 const AGO = (seconds: number): Date => new Date(Date.now() - seconds * 1000);
@@ -21,6 +23,8 @@ interface Flow {
   /** Seconds since the job was submitted. */
   jobAge?: number;
   failedSecondsAgo?: number;
+  /** In place of what is the default. */
+  checkpointInterval?: string;
 }
 
 /** A pipeline in which this much was seen. */
@@ -32,9 +36,11 @@ function flow({
   lacking = 0,
   jobAge = 3600,
   failedSecondsAgo,
+  checkpointInterval = '5s',
 }: Flow): StackPlace {
+  const config = configSchema.parse({ components: { flink: { checkpointInterval } } });
   const times = events.map(AGO).sort((a, b) => a.getTime() - b.getTime());
-  const before = AGO(60);
+  const before = AGO(graceOf({ stack: { engine: 'flink', config } as StackPlace['stack'] }) / 1000);
   const settled = times.filter((time) => time < before).length;
   const topic: TopicLook = {
     settled,
@@ -68,6 +74,7 @@ function flow({
   const failures = failedSecondsAgo === undefined ? [] : [{ at: AGO(failedSecondsAgo), cause: 'x', ofCheckpoint: false }];
   const flink = { flink: { failures: () => Promise.resolve(failures) }, name: 'balloon-popper', jobs: [job], job };
   return placeOf({
+    stack: { config },
     shared: { topic, views, tables: new Map([['leaderboard', loaded]]), flink, unread, 'lacked by mv_leaderboard': lacking },
   });
 }
@@ -91,6 +98,19 @@ const FLOWS: [string, Flow][] = [
   [
     'a table that was made anew, and no event since',
     { events: [900, 800, 700], view: { rows: 3, newestSecondsAgo: 700 }, table: { rows: 0, committedSecondsAgo: 10 }, jobAge: 300 },
+  ],
+  [
+    'tables that are committed to every ten minutes',
+    {
+      events: [800, 700, 600, 5],
+      view: { rows: 4, newestSecondsAgo: 5 },
+      table: { rows: 1, committedSecondsAgo: 900 },
+      checkpointInterval: '10m',
+    },
+  ],
+  [
+    'a job that came back within the time of two commits',
+    { events: [9000, 8000, 7000], unread: 3, lacking: 3, failedSecondsAgo: 300, checkpointInterval: '10m' },
   ],
   [
     'records that no view shows, such as poison',
@@ -139,6 +159,20 @@ test('so many files that reading takes minutes are a warning', async () => {
   expect(await look('table-files', { table: { rows: 5, committedSecondsAgo: 9, files: 20_000 } })).toEqual([]);
   const [found] = await look('table-files', { table: { rows: 50_000, committedSecondsAgo: 9, files: 20_001 } });
   expect(found?.cause).toBe('leaderboard has 20001 files for 50000 rows, last commit 9 s ago');
+});
+
+test('events get two commits and some time to spare, and never less than they need anyway', () => {
+  const patience = (components: object, engine: 'flink' | 'risingwave', least = 60_000): number =>
+    patienceMs({ engine, config: configSchema.parse({ components }) }, least);
+  expect(patience({}, 'flink')).toBe(60_000);
+  expect(patience({}, 'flink', 30_000)).toBe(30_000);
+  expect(patience({}, 'risingwave')).toBe(60_000);
+  expect(patience({ risingwave: { commitInterval: 3600 } }, 'risingwave')).toBe(7_230_000);
+  expect(patience({ risingwave: { commitInterval: 3600 } }, 'flink')).toBe(60_000);
+  const everyHalf = (interval: string): number => patience({ flink: { checkpointInterval: interval } }, 'flink');
+  expect(['500ms', '90.5s', '10m', '1h'].map(everyHalf)).toEqual([60_000, 211_000, 1_230_000, 7_230_000]);
+  // What is far beyond any timer is a day.
+  expect(everyHalf('99999h')).toBe(2 * 86_400_000 + 30_000);
 });
 
 test('distances between offsets: records that were deleted, and partitions that are new, count as they are', () => {

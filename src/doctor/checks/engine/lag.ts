@@ -1,13 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
-import { between, hasSettled, lookAtTopic, lookAtViews } from '../pipeline/flow.js';
-import { plural } from '../running.js';
+import { between, graceOf, hasSettled, lookAtTopic, lookAtViews } from '../pipeline/flow.js';
+import { plural, span } from '../running.js';
 import type { Check, StackPlace } from '../../check.js';
 import { lookAtFlink } from './flink.js';
 import { lookAtRisingWave } from './risingwave.js';
 
 const ATTEMPTS = 8;
 const PAUSE_MS = 250;
-/** So many events that are older than a minute make it worth a word. */
+/** So many events that are older than the grace period make it worth a word. */
 const MANY = 1000;
 
 /** Events older than the grace period that the engine has not read; undefined when it does not tell. */
@@ -53,7 +53,7 @@ export const engineLag: Check = {
     return [
       {
         component: engine,
-        title: `${engine === 'flink' ? 'Flink' : 'RisingWave'} is behind: ${plural(waiting, 'event')} wait for more than a minute`,
+        title: `${engine === 'flink' ? 'Flink' : 'RisingWave'} is behind: ${plural(waiting, 'event')} wait for more than ${span(graceOf(place))}`,
         cause: `They are in topic ${place.pipeline.topic} and not read yet: the engine is slower than the events come, or a sink holds it back`,
         remedy: `Let it catch up, or send fewer (\`forge generate events --rate\`); \`forge status\` tells the memory, \`forge logs ${engine}\` the rest`,
       },

@@ -3,7 +3,7 @@ import type { Check, StackPlace, Trouble } from '../../check.js';
 import { unread } from '../engine/lag.js';
 import { lookAtFlink } from '../engine/flink.js';
 import { plural, span } from '../running.js';
-import { GRACE_MS, hasSettled, jobStart, lastCommits, lookAtTopic, lookAtViews, type TopicLook, type ViewLook } from './flow.js';
+import { graceOf, hasSettled, jobStart, lastCommits, lookAtTopic, lookAtViews, type TopicLook, type ViewLook } from './flow.js';
 
 /** Reading stops at so many records of a partition: enough to tell. */
 const MOST_READ = 200n;
@@ -38,7 +38,7 @@ export const eventsStop: Check = {
     for (const view of views) {
       const lacking = await lackedBy(place, topic, view);
       if (lacking < ENOUGH) continue;
-      const old = `${plural(topic.settled, 'event')} that are older than ${span(GRACE_MS)}`;
+      const old = `${plural(topic.settled, 'event')} that are older than ${span(graceOf(place))}`;
       if (waiting > 0)
         return where(`topic ${place.pipeline.topic}`, name, `Topic ${place.pipeline.topic} holds ${old}; ${waiting} of them are not read`);
       const newest = view.newest === undefined ? 'it is empty' : `its newest is of ${view.newest.toISOString()}`;

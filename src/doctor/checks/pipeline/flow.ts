@@ -1,14 +1,18 @@
 import { tableFacts } from '../../../clients/iceberg.js';
 import { withKafka } from '../../../clients/kafka.js';
 import { quoteIdentifier } from '../../../clients/postgresql.js';
+import { patienceMs } from '../../patience.js';
 import { isWindowed, withViews } from '../../pipeline.js';
 import type { StackPlace } from '../../check.js';
 import { lookAtFlink } from '../engine/flink.js';
 import { requireRunning } from '../running.js';
 import { loadedTables } from '../tables/loaded.js';
 
+/** A record may claim to be of any time; clocks differ by less than this. */
+const SOON_MS = 60_000;
+
 /** Events younger than this may well be under way. */
-export const GRACE_MS = 60_000;
+export const graceOf = ({ stack }: Pick<StackPlace, 'stack'>): number => patienceMs(stack, 60_000);
 
 type Offsets = Map<number, bigint>;
 
@@ -41,7 +45,7 @@ export async function lookAtTopic(place: StackPlace): Promise<TopicLook> {
   return place.share('topic', async (signal) => {
     const bootstrap = place.stack.endpoints['kafka']!.url;
     const { topic } = place.pipeline;
-    const before = new Date(Date.now() - GRACE_MS);
+    const before = new Date(Date.now() - graceOf(place));
     const [offsets, ends] = await withKafka(
       bootstrap,
       async (kafka) => [await kafka.offsets(topic), await kafka.offsetsAt(topic, before)] as const,
@@ -77,8 +81,7 @@ export async function lookAtViews(place: StackPlace): Promise<ViewLook[]> {
   await requireRunning(place, place.stack.engine === 'flink' ? 'postgresql' : 'risingwave');
   return place.share('views', async (signal) => {
     const views = place.pipeline.views.filter((view) => !isWindowed(view) && view.columns.includes('event_ts'));
-    // A record may claim to be of any time.
-    const soon = new Date(Date.now() + GRACE_MS).toISOString();
+    const soon = new Date(Date.now() + SOON_MS).toISOString();
     return Promise.all(
       views.map(async ({ name, database }) => {
         const sql = `SELECT count(*) AS rows, max(event_ts) AS newest FROM ${quoteIdentifier(name)} WHERE event_ts <= '${soon}'::timestamptz`;
@@ -114,7 +117,7 @@ export async function hasSettled(place: StackPlace): Promise<boolean> {
   const { flink, job } = await lookAtFlink(place);
   if (job?.allTasksRunning !== true) return false;
   const lastFailure = (await flink.failures(job.id, 1))[0]?.at.getTime() ?? 0;
-  return Date.now() - Math.max(job.startedAt, lastFailure) > GRACE_MS;
+  return Date.now() - Math.max(job.startedAt, lastFailure) > graceOf(place);
 }
 
 /** Since when the job runs: a table that was made anew holds what came after that. */

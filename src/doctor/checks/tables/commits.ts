@@ -2,7 +2,7 @@ import type { Check } from '../../check.js';
 import { plural, span } from '../running.js';
 import { hasSettled, jobStart, lastCommits, lookAtTopic, lookAtViews } from '../pipeline/flow.js';
 
-/** Whether tables of running totals get snapshots while events flow: an event of a minute ago is in one by now. */
+/** Whether tables of running totals get snapshots while events flow: an event older than the grace period is in one by now. */
 export const tableCommits: Check = {
   id: 'table-commits',
   group: 'tables',
