@@ -3,7 +3,7 @@ import { removeData } from '../../components/data.js';
 import { componentsOf } from '../../components/index.js';
 import { requirePolaris } from '../../components/polaris/distribution.js';
 import { componentStates } from '../../components/status.js';
-import { requireToolchain } from '../../runtimes/process/install/require.js';
+import { requirePackages, requireToolchain } from '../../runtimes/process/install/require.js';
 import { ownPorts } from '../../runtimes/process/ports.js';
 import { listProcesses } from '../../runtimes/process/state.js';
 import { stopProcess } from '../../runtimes/process/stop.js';
@@ -21,6 +21,7 @@ export const processRuntime: StackRuntime = {
         message: 'RisingWave runs on Kubernetes only: it cannot be had as a plain process',
         hint: 'Use --engine flink, or --runtime k3d',
       });
+    await requirePackages(stack);
     if (stack.catalog === 'polaris') await requirePolaris(stack);
     await requireToolchain(stack);
   },

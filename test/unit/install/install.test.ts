@@ -1,10 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isInstalled, setFolder } from '../../../src/runtimes/process/install/installed.js';
-import { requireToolchain, toolchainFor } from '../../../src/runtimes/process/install/require.js';
+import { requirePackages, requireToolchain, toolchainFor } from '../../../src/runtimes/process/install/require.js';
 import { packages as module, progressText } from '../../../src/modules/packages.js';
+import { processRuntime } from '../../../src/lifecycle/runtimes/process.js';
 import type { TaskContext } from '../../../src/modules/contract.js';
+import type { StackContext } from '../../../src/workspace/context.js';
 import { GOOD_MAVEN, makeWorld, packagesYaml, setOf, toolsThatHang, type World } from './fixture.js';
 import { gone, killForge, source } from './killed.js';
 
@@ -153,6 +157,38 @@ describe('what has to be on the machine', () => {
       /^This machine lacks what forge needs:\n {2}- Java 17 or newer, for ALPHA$/,
     );
     expect(await toolchainFor(packages, sets, [], world.cacheDir, bare(world))).toMatchObject({ javas: [] });
+  });
+});
+
+describe('what is refused before anything is started', () => {
+  const names = ['kafka', 'localstack', 'postgresql', 'flink', 'flink-connectors', 'iceberg-rest'];
+  const require = (world: World) => processRuntime.require(stackOf(world), new AbortController().signal);
+  const stackOf = (world: World) =>
+    ({ cacheDir: world.cacheDir, packageRoot: world.root, catalog: 'iceberg-rest', engine: 'flink' }) as StackContext;
+
+  test('packages that have room each, but not all of them', async () => {
+    const { bavail, bsize } = await statfs(tmpdir());
+    const third = Math.floor((bavail * bsize) / 3e6);
+    const world = await makeWorld(Object.fromEntries(names.map((name) => [name, { diskMB: third }])));
+    await expect(require(world)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      exitCode: 3,
+      hint: expect.stringMatching(/CACHE_DIR/) as string,
+    });
+    await expect(require(world)).rejects.toThrow(`need ${6 * (third + 10)} MB of disk space`);
+    expect(existsSync(world.cacheDir)).toBe(false);
+  });
+
+  test('a system that PostgreSQL is not published for', async () => {
+    const world = await makeWorld(Object.fromEntries(names.map((name) => [name, {}])));
+    const npm = "  postgresql: {kind: npm, title: PG, version: '18', downloadMB: 1, diskMB: 1, folder: x, packages: {plan9-mips: pg}}\n";
+    const yaml = readFileSync(path.join(world.root, 'packages.yaml'), 'utf8').replace(/^ {2}postgresql: .*\n/m, npm);
+    writeFileSync(path.join(world.root, 'packages.yaml'), yaml);
+    await expect(require(world)).rejects.toMatchObject({ code: 'PLATFORM_UNSUPPORTED', exitCode: 3 });
+    const folder = setFolder(world.cacheDir, await setOf(world, 'postgresql'));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, '.forge-complete'), '');
+    await requirePackages(stackOf(world));
   });
 });
 

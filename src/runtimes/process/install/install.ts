@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { mkdir, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ForgeError, lackingError } from '../../../errors.js';
 import { fileError, freshBeside, removeLeft, sweepBeside } from '../../../workspace/atomic.js';
@@ -10,7 +10,8 @@ import { withLease } from './lease.js';
 import { installMaven } from './maven.js';
 import { installNpm } from './npm.js';
 import { forgetDownloads, installArchive, installPip } from './pip.js';
-import { diskFull, tmpOf, type Step } from './step.js';
+import { requireSpace } from './space.js';
+import { tmpOf, type Step } from './step.js';
 
 export interface InstalledSet {
   name: string;
@@ -50,7 +51,7 @@ export async function installSets(
   const { cacheDir, signal } = options;
   const missing = sets.filter((set) => !isInstalled(cacheDir, set));
   for (const set of missing) if (set.definition.kind === 'npm') npmPackage(set.definition);
-  if (missing.length > 0) await checkSpace(cacheDir, missing);
+  if (missing.length > 0) await requireCache(cacheDir, missing);
 
   const progress = missing.map((set): SetProgress => ({ set, doneBytes: 0, totalBytes: set.definition.downloadMB * 1e6, doing: '' }));
   const failure = new AbortController();
@@ -154,16 +155,13 @@ async function fill(packages: Packages, set: PackageSet, step: Step): Promise<vo
   }
 }
 
-/** Looked at before anything is downloaded: the packages and what the package managers keep of them. */
-async function checkSpace(cacheDir: string, missing: readonly PackageSet[]): Promise<void> {
-  const needMB = Math.ceil(missing.reduce((sum, { definition }) => sum + definition.diskMB + definition.downloadMB, 0));
+/** Looked at before anything is downloaded. */
+async function requireCache(cacheDir: string, missing: readonly PackageSet[]): Promise<void> {
   try {
     await mkdir(path.join(cacheDir, 'packages'), { recursive: true });
     await readdir(cacheDir);
   } catch (error) {
     throw fileError(cacheDir, error);
   }
-  const { bavail, bsize } = await statfs(cacheDir);
-  const haveMB = Math.floor((bavail * bsize) / 1e6);
-  if (haveMB < needMB) throw diskFull(`The servers need ${needMB} MB of disk space in ${cacheDir}, which has ${haveMB} MB left`);
+  await requireSpace(cacheDir, missing);
 }

@@ -2,8 +2,9 @@ import type { StackContext } from '../../../workspace/context.js';
 import type { JavaNeed } from '../toolchain/java.js';
 import type { Machine } from '../toolchain/machine.js';
 import { findToolchain, type Toolchain } from '../toolchain/toolchain.js';
-import { loadPackages, pickSets, type PackageSet, type Packages } from './definition.js';
+import { loadPackages, npmPackage, pickSets, type PackageSet, type Packages } from './definition.js';
 import { isInstalled } from './installed.js';
+import { requireSpace } from './space.js';
 
 type Where = Pick<StackContext, 'cacheDir' | 'packageRoot'>;
 
@@ -22,6 +23,18 @@ export async function requireToolchain(stack: Where & Pick<StackContext, 'catalo
   const names = setsOf(stack);
   const servers = names.filter((name) => packages.java[name] !== undefined).concat(stack.catalog === 'polaris' ? ['polaris'] : []);
   return toolchainFor(packages, pickSets(packages, names), servers, stack.cacheDir, machine);
+}
+
+/**
+ * Checks, before anything is started, what no tool makes up for: that every package can be had for this system, and that all
+ * that are missing together have room. Their own tasks look at a part of them each, when others have been started already.
+ * @throws ForgeError PLATFORM_UNSUPPORTED, DISK_FULL (exit 3)
+ */
+export async function requirePackages(stack: Where & Pick<StackContext, 'catalog'>): Promise<void> {
+  const sets = pickSets(await loadPackages(stack.packageRoot), setsOf(stack));
+  const missing = sets.filter((set) => !isInstalled(stack.cacheDir, set));
+  for (const { definition } of missing) if (definition.kind === 'npm') npmPackage(definition);
+  if (missing.length > 0) await requireSpace(stack.cacheDir, missing);
 }
 
 /** The tools to install these sets with, as far as they are missing, and to run these Java servers with. */
