@@ -1,12 +1,9 @@
 import { Flags } from '@oclif/core';
-import { ForgeCommand, packageRoot } from '../../src/cli/base-command.js';
+import { ForgeCommand } from '../../src/cli/base-command.js';
 import type { GenerateEventsResult } from '../../src/cli/schemas.js';
 import { table } from '../../src/cli/table.js';
 import { duration } from '../../src/cli/text.js';
-import { ExitCode, serverError } from '../../src/errors.js';
-
-type Target = { bootstrapServers: string; topic: string };
-type Reach = <T>(use: () => Promise<T>) => Promise<T>;
+import { ExitCode } from '../../src/errors.js';
 
 const number = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 
@@ -14,7 +11,7 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
   static override summary = 'Play simulated players: send balloon pops to Kafka';
   static override description =
     'Without --duration and --count it plays until Ctrl-C, which ends it cleanly: everything sent is acknowledged and counted. ' +
-    'The same --seed gives the same events in all but their time. Without --bootstrap-servers it plays on the stack of the workspace.';
+    'The same --seed gives the same events in all but their time. Without --bootstrap-servers it plays on the stack of the workspace; one that is named (--workspace) counts more than the variables KAFKA_BOOTSTRAP_SERVERS and KAFKA_TOPIC.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --players 25 --rate 200 --duration 5m',
@@ -43,15 +40,27 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
   };
 
   async run(): Promise<GenerateEventsResult> {
-    const { flags } = await this.parse(GenerateEvents);
-    const { readOptions } = await import('../../src/generator/options.js');
-    const options = readOptions(flags);
-    const { runGenerator } = await import('../../src/generator/run.js');
-    const { target, reach } = await this.target(options, flags.workspace);
+    const { flags, raw } = await this.parse(GenerateEvents);
+    const typed = new Set(raw.map((token) => (token.type === 'flag' ? token.flag : token.arg)));
+    // What `forge env` exported says nothing against a workspace that is named.
+    const told = (name: 'topic' | 'bootstrap-servers') => (typed.has('workspace') && !typed.has(name) ? undefined : flags[name]);
+    const [{ readOptions }, { eventsTarget }, { runGenerator }] = await Promise.all([
+      import('../../src/generator/options.js'),
+      import('../../src/lifecycle/events-target.js'),
+      import('../../src/generator/run.js'),
+    ]);
+    const options = readOptions({ ...flags, topic: told('topic'), 'bootstrap-servers': told('bootstrap-servers') });
+    const { bootstrapServers, topic, reach } = await eventsTarget({
+      ...this.place(flags.workspace),
+      bootstrapServers: options.bootstrapServers,
+      topic: options.topic,
+      variables: { bootstrapServers: !typed.has('bootstrap-servers'), topic: !typed.has('topic') },
+    });
     const { result, failure } = await reach(() =>
       runGenerator({
         ...options,
-        ...target,
+        bootstrapServers,
+        topic,
         signal: this.signal,
         onProgress: ({ acknowledged, totalScore, seconds, eventsPerSecond }) =>
           this.output.live(
@@ -63,29 +72,6 @@ export default class GenerateEvents extends ForgeCommand<GenerateEventsResult> {
     // Ctrl-C is how an endless game ends; one with an end of its own was cut short.
     if (failure === undefined && options.count === undefined && options.durationSeconds === undefined) this.exitCode = ExitCode.done;
     return result;
-  }
-
-  /** The Kafka and the topic of the workspace, where the flags name none. */
-  private async target({ bootstrapServers, topic }: Partial<Target>, folder?: string): Promise<{ target: Target; reach: Reach }> {
-    if (bootstrapServers !== undefined) return { target: { bootstrapServers, topic: topic ?? 'balloon-game' }, reach: (use) => use() };
-    const [{ openSession }, { runtimeOf }] = await Promise.all([
-      import('../../src/lifecycle/session.js'),
-      import('../../src/lifecycle/runtime.js'),
-    ]);
-    const { stack, isKnown } = await openSession({ folder, cacheDir: this.cacheDir, packageRoot: packageRoot() });
-    // Whoever listens on the default port then is a stranger.
-    if (!isKnown)
-      throw serverError({
-        code: 'NOT_UP',
-        message: 'No stack was brought up in this workspace',
-        hint: 'Start it with `forge up`, or name a broker with --bootstrap-servers',
-      });
-    const { host, port } = stack.endpoints['kafka'] ?? {};
-    const runtime = await runtimeOf(stack.runtime);
-    return {
-      target: { bootstrapServers: `${host}:${port}`, topic: topic ?? stack.config.topic.name },
-      reach: (use) => runtime.withAccess(stack, this.signal, use),
-    };
   }
 
   protected override render(result: GenerateEventsResult): string {
