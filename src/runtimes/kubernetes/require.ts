@@ -29,8 +29,11 @@ function rightsFor({ forwards, commands }: Needs): Right[] {
     ...of('apps', 'deployments statefulsets', CHANGE),
     ...of('batch', 'jobs', CHANGE),
     ...of('', 'services secrets configmaps persistentvolumeclaims', CHANGE),
-    ...of('', 'pods', LOOK),
-    ...of('', 'events', ['list']),
+    // Pods that are stuck are started anew, and those of Polaris when its realm is another one.
+    ...of('', 'pods', [...LOOK, 'delete']),
+    // Every wait follows what happens to a workload and to its pods, which belong to a Deployment by its ReplicaSets.
+    ...of('', 'events', ['list', 'watch']),
+    ...of('apps', 'replicasets', ['list', 'watch']),
     pods('log', 'get'),
     ...(forwards ? [...of('discovery.k8s.io', 'endpointslices', LOOK), pods('portforward', 'create')] : []),
     ...(commands ? [pods('exec', 'create')] : []),

@@ -68,6 +68,17 @@ describe('what a cluster has to be', () => {
     });
   });
 
+  it.each([
+    ['events', 'watch'],
+    ['replicasets', 'list'],
+    ['replicasets', 'watch'],
+    ['pods', 'delete'],
+  ])('the waits need more than to look once: %s, %s', async (resource, verb) => {
+    const may = (what: Attributes): boolean => !isAll(what) && !(what.resource === resource && what.verb === verb);
+    const text = `  this user may not ${verb} ${resource} in kafka, flink`;
+    await expect(requireCluster(cluster('v1.33.0', may).client, needs)).rejects.toThrow(text);
+  });
+
   it('rights in every namespace are enough, and namespaces that are there need not be made', async () => {
     const may = (what: Attributes): boolean => what.namespace !== undefined || (what.resource === 'namespaces' && what.verb === 'get');
     await requireCluster(cluster('v1.33.0', may, ['kafka', 'flink']).client, needs);
