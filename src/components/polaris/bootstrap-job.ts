@@ -1,5 +1,6 @@
 import { connectKubernetes, refOf } from '../../clients/kubernetes.js';
 import { applyManifest } from '../../runtimes/kubernetes/apply.js';
+import { workspaceSelector } from '../../runtimes/kubernetes/labels.js';
 import { conditionOf, type Workload } from '../../runtimes/kubernetes/pod-types.js';
 import { deleteObjects } from '../../runtimes/kubernetes/remove.js';
 import { renderManifest } from '../../runtimes/kubernetes/render.js';
@@ -28,7 +29,7 @@ export async function bootstrapInCluster(stack: StackContext, signal: AbortSigna
 /** Starts the server's pods anew: it keeps in memory what it has read of its realm. */
 export async function restartInCluster(stack: StackContext, signal: AbortSignal): Promise<void> {
   const client = await connectKubernetes(kubeTarget(stack));
-  const labels = 'app.kubernetes.io/name=polaris';
+  const labels = `app.kubernetes.io/name=polaris,${workspaceSelector(stack.workspace.id)}`;
   const { items } = await client.list({ apiVersion: 'v1', kind: 'Pod', namespace: 'polaris', labels }, { signal });
   for (const pod of items) await client.delete(refOf(pod), { uid: pod.metadata.uid, signal });
 }

@@ -50,12 +50,17 @@ export const manifestOf = ({ metadata }: KubeObject): string | undefined => meta
 
 type Labelled = { metadata?: { labels?: Record<string, string> } };
 
-/** The same object with forge's labels. Pods do not get the manifest's: they are no objects of the manifest. */
+/**
+ * The same object with forge's labels. Pods do not get the manifest's: they are no objects of the manifest. A Service leads to the
+ * workspace's own pods only: others in its namespace may have the same names.
+ */
 export function withLabels(object: KubeObject, owner: Ownership): KubeObject {
   const labelled: KubeObject = structuredClone(object);
   const spec = labelled['spec'] as { template?: Labelled; jobTemplate?: Labelled & { spec?: { template?: Labelled } } } | undefined;
   const claims = (labelled['spec'] as { volumeClaimTemplates?: Labelled[] } | undefined)?.volumeClaimTemplates;
   add(labelled, ownLabels(owner));
+  const { selector } = (labelled['spec'] ?? {}) as { selector?: Record<string, string> };
+  if (labelled.kind === 'Service' && selector !== undefined) selector[WORKSPACE] = owner.workspace;
   if (!hasPods(labelled)) return labelled;
   for (const pods of [spec?.template, spec?.jobTemplate, spec?.jobTemplate?.spec?.template])
     if (pods !== undefined) add(pods, common(owner));

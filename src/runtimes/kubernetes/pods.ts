@@ -1,4 +1,5 @@
 import type { KubeClient } from '../../clients/kubernetes.js';
+import { WORKSPACE } from './labels.js';
 import { conditionOf, containersOf, type ContainerStatus, type Pod, type Terminated, type Workload } from './pod-types.js';
 
 /** A workload that a component should have, as it is. */
@@ -31,8 +32,9 @@ export async function findWorkloads(client: KubeClient, wanted: Wanted, signal?:
   });
 }
 
-/** Whether a workload's selector takes the pod. */
-export function belongsTo(pod: Pod, { spec }: Workload): boolean {
+/** Whether a workload's selector takes the pod, and both are of the same workspace: in a shared namespace others may use the same names. */
+export function belongsTo(pod: Pod, { spec, metadata }: Workload): boolean {
+  if (pod.metadata.labels?.[WORKSPACE] !== metadata.labels?.[WORKSPACE]) return false;
   const wanted = Object.entries(spec?.selector?.matchLabels ?? {});
   return wanted.length > 0 && wanted.every(([key, value]) => pod.metadata.labels?.[key] === value);
 }

@@ -26,6 +26,10 @@ interface PodSpec {
   volumes?: { hostPath?: { path: string }; persistentVolumeClaim?: { claimName: string } }[];
 }
 
+interface Templated {
+  template?: { metadata: { labels: Record<string, string> } };
+}
+
 const podOf = ({ spec }: KubeObject): PodSpec | undefined => (spec as { template?: { spec: PodSpec } } | undefined)?.template?.spec;
 const pods = (rendered: Rendered): [string, PodSpec][] =>
   Object.values(rendered.objects)
@@ -121,6 +125,20 @@ describe('manifests', () => {
         .sort(),
     ).toEqual([...new Set(wanted)].sort());
     expect(ports(kubernetes)).toEqual([]);
+  });
+
+  it('lead every service to pods of this workspace only, by labels that the pods have', () => {
+    for (const [file, objects] of Object.entries(k3d.objects)) {
+      const { id } = k3d.stacks[file]!.workspace;
+      const labels = objects.flatMap(({ spec }) => (spec as Templated | undefined)?.template?.metadata.labels ?? []);
+      for (const { kind, metadata, spec } of objects) {
+        if (kind !== 'Service') continue;
+        const { selector } = spec as { selector: Record<string, string> };
+        expect(selector, metadata.name).toMatchObject({ 'forge.dev/workspace': id });
+        const takes = labels.filter((one) => Object.entries(selector).every(([key, value]) => one[key] === value));
+        expect(takes, metadata.name).toHaveLength(1);
+      }
+    }
   });
 
   it('keep data in folders of a k3d node, and elsewhere in claims of the cluster’s own storage', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerStatus, Pod } from '../../../src/runtimes/kubernetes/pod-types.js';
-import { hasDied, restartsOf, troubleOf } from '../../../src/runtimes/kubernetes/pods.js';
+import { belongsTo, hasDied, restartsOf, troubleOf } from '../../../src/runtimes/kubernetes/pods.js';
 import { readyPods, type EndpointSlice } from '../../../src/runtimes/kubernetes/service.js';
 
 const pod = (status: Pod['status']): Pod => ({
@@ -61,6 +61,25 @@ describe('why a pod does not serve', () => {
     expect(restartsOf(value, Date.parse('2026-11-21T12:30:00Z'))).toBe(told);
     expect(restartsOf(value, Date.parse('2026-11-21T14:00:00Z'))).toBeUndefined();
     expect(restartsOf(container({ ready: true }))).toBeUndefined();
+  });
+});
+
+describe('the pods of a workload', () => {
+  const labelled = (labels: Record<string, string>): Pod => ({ ...pod({}), metadata: { name: 'kafka-0', labels } });
+  const workload = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'kafka', labels: { 'forge.dev/workspace': 'mine' } },
+    spec: { selector: { matchLabels: { app: 'kafka' } } },
+  };
+
+  it.each<[string, Record<string, string>, boolean]>([
+    ['its own', { app: 'kafka', 'forge.dev/workspace': 'mine' }, true],
+    ['one that the selector does not take', { app: 'other', 'forge.dev/workspace': 'mine' }, false],
+    ["another workspace's of the same names", { app: 'kafka', 'forge.dev/workspace': 'other' }, false],
+    ["somebody's of the same names", { app: 'kafka' }, false],
+  ])('%s', (_what, labels, expected) => {
+    expect(belongsTo(labelled(labels), workload)).toBe(expected);
   });
 });
 
