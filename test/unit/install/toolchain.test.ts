@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { ForgeError } from '../../../src/errors.js';
 import { chooseJava, findJavas, type Java } from '../../../src/runtimes/process/toolchain/java.js';
 import type { Machine } from '../../../src/runtimes/process/toolchain/machine.js';
 import { findMaven, findPython } from '../../../src/runtimes/process/toolchain/programs.js';
@@ -153,6 +154,31 @@ describe('findToolchain', () => {
     await expect(findToolchain({ ...needs, python: false }, machine)).rejects.toMatchObject({
       hint: expect.stringContaining(command) as string,
     });
+  });
+
+  test.each([
+    ['ID=debian\nVERSION_ID="12"', /^Install with: (sudo )?apt-get install -y maven\. .*Java 21 as Temurin.*SDKMAN/],
+    ['ID=raspbian\nID_LIKE=debian\nVERSION_ID="12"', /^Install with: (sudo )?apt-get install -y maven\. .*Java 21 as Temurin/],
+    ['ID=debian\nVERSION_ID="13"', /^Install with: (sudo )?apt-get install -y openjdk-21-jdk-headless maven$/],
+    ['ID=debian', /^Install with: (sudo )?apt-get install -y openjdk-21-jdk-headless maven$/],
+    ['ID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"', /^Install with: (sudo )?apt-get install -y openjdk-21-jdk-headless maven$/],
+  ])('Java 21 on %s: %s', async (release, advice) => {
+    distribution(release);
+    const failure = findToolchain({ java: [{ what: 'Apache Polaris', minimum: 21 }], maven: true }, machine);
+    const error = (await failure.catch((reason: unknown) => reason)) as ForgeError;
+    expect(error.hint?.split('\n')[0]).toMatch(advice);
+  });
+
+  test.each([
+    ['3.9', 'too old', 'ID=debian\nVERSION_ID="11"', /^This system has no package .* Python 3\.12 with uv/],
+    ['3.14', 'too new', 'ID=arch', /^This system has no package .* Python 3\.12 with uv/],
+    ['3.9', 'too old', 'ID="rocky"\nID_LIKE="rhel centos fedora"', /^Install with: (sudo )?dnf install -y python3\.12$/],
+  ])('Python %s alone is named, is %s, and is not advised again', async (version, why, release, advice) => {
+    python('path/python3', version);
+    distribution(release);
+    const error = (await findToolchain({ python: true }, machine).catch((reason: unknown) => reason)) as ForgeError;
+    expect(error.message).toContain(`found ${root}/path/python3 (${version}), which is ${why}`);
+    expect(error.hint?.split('\n')[0]).toMatch(advice);
   });
 
   test('on macOS it is Homebrew', async () => {

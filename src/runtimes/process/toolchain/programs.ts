@@ -24,8 +24,8 @@ except ImportError:
     ok = False
 print(json.dumps([sys.executable, "%d.%d" % sys.version_info[:2], ok]))`;
 
-/** The first usable Python: on PATH, then pyenv's, uv's and Homebrew's; one without venv only where there is no better one. */
-export async function findPython(machine: Machine): Promise<Python | undefined> {
+/** Programs that may be a Python: on PATH, then pyenv's, uv's and Homebrew's. */
+function pythonPrograms(machine: Machine): string[] {
   const { env, home } = machine;
   const names = [...PYTHON_VERSIONS.map((version) => `python${version}`), 'python3', 'python'];
   const places = [path.join(home, '.pyenv/versions'), path.join(home, '.local/share/uv/python')].flatMap((base) =>
@@ -33,22 +33,36 @@ export async function findPython(machine: Machine): Promise<Python | undefined> 
   );
   const brewed = ['/opt/homebrew/bin', '/usr/local/bin'].flatMap((base) => names.map((name) => path.join(at(machine, base), name)));
   const programs = [...names.map((name) => findProgram(name, env)), ...[...places, ...brewed].map((file) => findProgram(file))];
+  return [...new Set(programs)].filter((program) => program !== undefined);
+}
+
+/** The first usable Python; one without venv only where there is no better one. */
+export async function findPython(machine: Machine): Promise<Python | undefined> {
   let second: Python | undefined;
-  for (const program of new Set(programs)) {
-    const python = program === undefined ? undefined : await probePython(program, env);
-    if (python?.venv === true) return python;
+  for (const program of pythonPrograms(machine)) {
+    const python = await probePython(program, machine.env);
+    if (python === undefined || !PYTHON_VERSIONS.some((one) => one === python.version)) continue;
+    if (python.venv) return python;
     second ??= python;
   }
   return second;
 }
 
-/** Undefined for what is no Python of a supported version (a shim of pyenv may stand for none). */
+/** The first Python of any version: what to name where none is usable. */
+export async function findAnyPython(machine: Machine): Promise<Program | undefined> {
+  for (const program of pythonPrograms(machine)) {
+    const python = await probePython(program, machine.env);
+    if (python !== undefined) return python;
+  }
+  return undefined;
+}
+
+/** Undefined for what is no Python (a shim of pyenv may stand for none). */
 async function probePython(program: string, env: NodeJS.ProcessEnv): Promise<Python | undefined> {
   try {
     const { stdout, exitCode } = await tryRun(program, ['-I', '-c', PROBE], { env, timeoutSeconds: 20 });
     const [executable, version, venv] = exitCode === 0 ? (JSON.parse(stdout) as [string, string, boolean]) : [];
-    if (executable === undefined || version === undefined || !PYTHON_VERSIONS.some((one) => one === version)) return undefined;
-    return { program: executable, version, venv: venv === true };
+    return executable === undefined || version === undefined ? undefined : { program: executable, version, venv: venv === true };
   } catch {
     return undefined;
   }

@@ -1,8 +1,8 @@
 import { lackingError } from '../../../errors.js';
-import { installCommand, type Wanted } from './advice.js';
+import { installAdvice, type Wanted } from './advice.js';
 import { chooseJava, findJavas, type Java, type JavaNeed } from './java.js';
 import { thisMachine, type Machine } from './machine.js';
-import { findMaven, findNpm, findPython, findUv, type Program, type Python } from './programs.js';
+import { findAnyPython, findMaven, findNpm, findPython, findUv, type Program, type Python } from './programs.js';
 
 export interface ToolNeeds {
   java?: JavaNeed[];
@@ -44,10 +44,7 @@ export async function findToolchain(needs: ToolNeeds, machine: Machine = thisMac
   if (needs.maven === true && maven === undefined)
     lacking.push({ text: 'Maven 3.6 or newer (mvn), which downloads the Java servers', wanted: { tool: 'maven' } });
   if (needs.python === true && (python === undefined || (!python.venv && uv === undefined)))
-    lacking.push({
-      text: `Python 3.10 to 3.13 with its venv module${python === undefined ? '' : `; found ${python.program} (${python.version}), which has no venv`}`,
-      wanted: { tool: 'python' },
-    });
+    lacking.push(await lackingPython(python, machine));
   if (needs.npm === true && npm === undefined) lacking.push({ text: 'npm, which downloads PostgreSQL', wanted: { tool: 'npm' } });
   if (lacking.length > 0) throw missingTools(lacking, machine);
   return { javas, python, uv, maven, npm };
@@ -64,14 +61,23 @@ function lackingJava(unmet: JavaNeed[], javas: Java[]): { text: string; wanted: 
   };
 }
 
+async function lackingPython(usable: Python | undefined, machine: Machine): Promise<{ text: string; wanted: Wanted }> {
+  const found = usable ?? (await findAnyPython(machine));
+  const why = usable !== undefined ? 'has no venv' : Number(found?.version.split('.')[1]) < 10 ? 'is too old' : 'is too new';
+  return {
+    text: `Python 3.10 to 3.13 with its venv module${found === undefined ? '' : `; found ${found.program} (${found.version}), which ${why}`}`,
+    wanted: { tool: 'python', unfit: usable === undefined && found !== undefined },
+  };
+}
+
 function missingTools(lacking: { text: string; wanted: Wanted }[], machine: Machine): Error {
-  const command = installCommand(
+  const advice = installAdvice(
     machine,
     lacking.map(({ wanted }) => wanted),
   );
   return lackingError({
     code: 'MISSING_TOOLS',
     message: `This machine lacks what forge needs:\n${lacking.map(({ text }) => `  - ${text}`).join('\n')}`,
-    hint: `${command === undefined ? 'Install them with the package manager of this system' : `Install with: ${command}`}\nThen run the same command again; nothing was started`,
+    hint: `${advice ?? 'Install them with the package manager of this system'}\nThen run the same command again; nothing was started`,
   });
 }
