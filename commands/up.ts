@@ -50,8 +50,11 @@ export default class Up extends ForgeCommand<UpResult> {
     yes: Flags.boolean({ char: 'y', summary: 'Change an existing stack into another one without asking' }),
   };
 
+  #check = false;
+
   async run(): Promise<UpResult> {
     const { flags } = await this.parse(Up);
+    this.#check = flags.check;
     const { check, diff, stack, engine, catalog, context } = flags;
     const runtime = runtimeFor(flags);
     const seconds =
@@ -113,7 +116,10 @@ export default class Up extends ForgeCommand<UpResult> {
       parts.push(`${result.events.acknowledged} events in ${duration(result.events.seconds)}, total score ${result.events.totalScore}`);
     }
     if (result.verify !== undefined) parts.push(legLines(result.verify.legs));
-    else if (result.failed === 0) {
+    else if (this.#check) {
+      if (result.failed === 0)
+        parts.push(result.changed === 0 ? 'Nothing would change.' : `Nothing was changed; \`forge up\` would change ${result.changed}.`);
+    } else if (result.failed === 0) {
       const others =
         result.runtime === 'kubernetes'
           ? '`forge connect` keeps these addresses open for other tools.'

@@ -8,7 +8,7 @@ import { agree, describeChanges } from './agree.js';
 import { loadDefinition, runStack } from './graph.js';
 import { refuseDownloads } from './offline.js';
 import { runtimeOf } from './runtime.js';
-import { openSession, type SessionOptions } from './session.js';
+import { openSession, type Session, type SessionOptions } from './session.js';
 
 export interface UpOptions extends Omit<SessionOptions, 'allocate'> {
   check: boolean;
@@ -31,6 +31,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   if (options.check) {
     const session = await openSession(options);
     const definition = await loadDefinition(options.packageRoot, session.stack.stack);
+    await refusePorts(session, options);
     for (const line of describeChanges(session.selectionChanges)) options.note(line);
     const { stack } = session;
     const runtime = await runtimeOf(stack.runtime);
@@ -45,9 +46,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
   await runtime.require(preview.stack, options.signal);
   const workspace = findWorkspace(options.folder);
   const before = readKept(workspace);
-  const runtimes = [runtime, await runtimeOf(before?.runtime ?? preview.stack.runtime)];
-  const ownPorts = await Promise.all(runtimes.map((one) => one.ownPorts(workspace, preview.stack)));
-  await refuseTakenOrders(preview.orderedPorts, (port) => ownPorts.some((isOurs) => isOurs(port)));
+  await refusePorts(preview, options);
   await agree(preview.selectionChanges, options);
 
   await prepareWorkspace(workspace);
@@ -74,6 +73,14 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
       await runtime.settle(stack);
     }
   });
+}
+
+/** What was brought up before, in another runtime too, may hold the ports that were ordered. Writes nothing. */
+async function refusePorts({ stack, orderedPorts }: Session, { folder }: UpOptions): Promise<void> {
+  const workspace = findWorkspace(folder);
+  const runtimes = new Set([stack.runtime, readKept(workspace)?.runtime ?? stack.runtime]);
+  const ownPorts = await Promise.all([...runtimes].map(async (name) => (await runtimeOf(name)).ownPorts(workspace, stack)));
+  await refuseTakenOrders(orderedPorts, (port) => ownPorts.some((isOurs) => isOurs(port)));
 }
 
 /** Runs under the workspace's lock. */
