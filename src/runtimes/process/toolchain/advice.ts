@@ -18,7 +18,8 @@ const system = (
 ): System => ({
   command,
   packages(wanted) {
-    if (wanted.tool !== 'java') return wanted.tool === 'python' && wanted.unfit && anyVersion(others.python) ? undefined : others[wanted.tool];
+    if (wanted.tool !== 'java')
+      return wanted.tool === 'python' && wanted.unfit && anyVersion(others.python) ? undefined : others[wanted.tool];
     const name = java(jdk(wanted.minimum));
     return name === undefined ? undefined : [name];
   },
