@@ -130,7 +130,7 @@ describe('manifests', () => {
   it('lead every service to pods of this workspace only, by labels that the pods have', () => {
     for (const [file, objects] of Object.entries(k3d.objects)) {
       const { id } = k3d.stacks[file]!.workspace;
-      const labels = objects.flatMap(({ spec }) => (spec as Templated | undefined)?.template?.metadata.labels ?? []);
+      const labels = objects.map(({ spec }) => (spec as Templated | undefined)?.template?.metadata.labels ?? {});
       for (const { kind, metadata, spec } of objects) {
         if (kind !== 'Service') continue;
         const { selector } = spec as { selector: Record<string, string> };
