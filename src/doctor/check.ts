@@ -87,6 +87,8 @@ export interface Check<P extends Place = StackPlace> {
   severity?: Severity;
   /** Checks that have to pass before this one can tell anything. */
   needs?: readonly string[];
+  /** Checks that tell better what this one would find. Where they cannot tell, it looks all the same. */
+  unless?: readonly string[];
   /** Whether it is about this stack at all; one that is not is not mentioned. */
   concerns?(place: P): boolean;
   /** Deadline; 5 when left out. */

@@ -58,7 +58,7 @@ export async function examine(examination: Examination): Promise<Report> {
   const outcomeOf = (one: Ready): Promise<Outcome> => {
     const known = outcomes.get(one);
     if (known !== undefined) return known;
-    const obstacle = obstacleOf(needsOf(one, all), outcomeOf);
+    const obstacle = obstacleOf(one, all, outcomeOf);
     const outcome = run(one, obstacle, signal).finally(() => progress?.(++done, Math.max(done, wanted.length)));
     outcomes.set(one, outcome);
     return outcome;
@@ -102,7 +102,8 @@ const beforeUp = (one: Ready): Ready =>
 const ready = <P extends Place>(checks: readonly Check<P>[], place: P): Ready[] =>
   checks.filter((check) => check.concerns?.(place) ?? true).map((check) => ({ check, look: (signal) => check.look({ ...place, signal }) }));
 
-const needsOf = ({ check }: Ready, all: Ready[]): Ready[] => all.filter((one) => check.needs?.includes(one.check.id) === true);
+const needsOf = ({ check: { needs = [], unless = [] } }: Ready, all: Ready[]): Ready[] =>
+  all.filter(({ check: { id } }) => needs.includes(id) || unless.includes(id));
 
 function withNeeds(all: Ready[], only: (check: Ready['check']) => boolean): Ready[] {
   const wanted = new Set(all.filter(({ check }) => only(check)));
@@ -112,10 +113,12 @@ function withNeeds(all: Ready[], only: (check: Ready['check']) => boolean): Read
 }
 
 /** Why a check cannot tell anything; one that is not about this stack is no obstacle. */
-async function obstacleOf(needed: Ready[], outcomeOf: (one: Ready) => Promise<Outcome>): Promise<Unrun | undefined> {
-  for (const one of needed) {
+async function obstacleOf(it: Ready, all: Ready[], outcomeOf: (one: Ready) => Promise<Outcome>): Promise<Unrun | undefined> {
+  for (const one of needsOf(it, all)) {
     const outcome = await outcomeOf(one);
     const behind = [one.check.id];
+    const isNeeded = it.check.needs?.includes(one.check.id) === true;
+    if ('reason' in outcome && !isNeeded) continue;
     if ('reason' in outcome) return { reason: `needs ${one.check.id}, which could not run`, behind };
     const [first] = outcome.findings;
     if (first !== undefined) return { reason: `needs ${one.check.id} (${first.title})`, behind };

@@ -203,8 +203,8 @@ describe('drift', () => {
 });
 
 describe('doctor', () => {
-  // The pods of the fake node have no logs.
-  const SILENT = ['server-log'];
+  // The pods of the fake node have no logs, and no kubelet counts their memory.
+  const SILENT = ['server-memory', 'server-log'];
 
   test('a healthy stack: it finds nothing, and can tell everything', () => expectHealthyRuns(stack, 5, SILENT));
 

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { icebergCatalog } from '../../../src/clients/iceberg.js';
 import { tokenSource } from '../../../src/clients/oauth.js';
 import { stackPolaris } from '../../../src/clients/polaris.js';
-import type { Trouble } from '../../../src/doctor/check.js';
+import type { TaskFacts, Trouble } from '../../../src/doctor/check.js';
 import { catalogChecks } from '../../../src/doctor/checks/catalog/index.js';
 import { placeOf, startAnswers, type PlaceParts } from '../../helpers/doctor-place.js';
 import { atPort, polarisStack } from '../../helpers/fake-polaris/stack.js';
@@ -50,7 +50,8 @@ const KEYS = { 's3.access-key-id': 'vended', 's3.secret-access-key': 'vended-sec
 
 test('Polaris as it should be: nothing to tell', async () => {
   const { look } = await polaris(KEYS);
-  for (const { id } of catalogChecks) expect(await look(id), id).toEqual([]);
+  const tasks = [{ module: 'polaris.catalog' }];
+  for (const { id } of catalogChecks) expect(await look(id, { tasks }), id).toEqual([]);
 });
 
 test('credentials that Polaris refuses: those of the root user are not for forge to reset', async () => {
@@ -99,7 +100,35 @@ test("the catalog's storage: what differs, and what it is for", async () => {
   expect(found?.cause).toMatch(/endpoint is http:\/\/minio:9000, should be .*clients of this machine.*pathStyleAccess is false.*host name/);
 });
 
-test('vended keys: none, and those that the storage refuses', async () => {
+test.each<[string, Partial<TaskFacts>[], object]>([
+  ['it is not there', [{ module: 'polaris.catalog', state: 'missing' }], { id: 'catalog-objects' }],
+  [
+    'it waits for the bucket',
+    [
+      { module: 's3.bucket', state: 'missing' },
+      { module: 'polaris.catalog', state: 'unknown' },
+    ],
+    { id: 'bucket-missing' },
+  ],
+  [
+    'it was not seen',
+    [{ id: 'c', module: 'polaris.catalog', state: 'unknown', message: 'late' }],
+    { message: 'c could not be seen: late' },
+  ],
+  ['nobody looks at it', [], { message: expect.stringContaining('no task') as string }],
+])("the catalog's storage where %s: it has not passed", async (_, tasks, error) => {
+  const { look } = await polaris();
+  await expect(look('catalog-storage', { tasks })).rejects.toMatchObject(error);
+});
+
+test('what could not be told of the storage keeps nobody from looking at roles and grants', () => {
+  expect([check('catalog-access').needs, check('catalog-access').unless]).toEqual([
+    ['catalog-answers', 'catalog-token'],
+    ['catalog-storage'],
+  ]);
+});
+
+test('vended keys: none, those that the storage refuses, and those that lead where no table is', async () => {
   const none = await (await polaris()).look('catalog-vending');
   expect(none[0]).toMatchObject({ component: 'polaris', title: 'Polaris hands out no keys for its tables' });
   expect(check('catalog-vending').severity).toBe('warning');
@@ -108,6 +137,10 @@ test('vended keys: none, and those that the storage refuses', async () => {
   const [refused] = await (await polaris({ ...KEYS, 's3.endpoint': `http://127.0.0.1:${port}` })).look('catalog-vending');
   expect(refused?.title).toBe('Keys that Polaris hands out do not open its tables');
   expect(JSON.stringify(refused)).not.toMatch(/vended-secret|vended-token/);
+  const empty = await startAnswers({});
+  stops.push(empty.stop);
+  const [elsewhere] = await (await polaris({ ...KEYS, 's3.endpoint': `http://127.0.0.1:${empty.port}` })).look('catalog-vending');
+  expect(elsewhere?.cause).toMatch(new RegExp(`^s3://\\S+ is not there at http://127\\.0\\.0\\.1:${empty.port}`));
 });
 
 test('an Iceberg REST catalog: it answers, answers with errors, has another warehouse, cannot read its database', async () => {

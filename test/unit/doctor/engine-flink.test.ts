@@ -123,6 +123,11 @@ test('checkpoints: those that fail, those that never come, and a job that has on
   expect(await look('checkpoints-failing', { lastCheckpoint: 40 })).toEqual([]);
 });
 
+test('where there is no job, its checkpoints and failures are no good ones: that it is gone is told', async () => {
+  for (const id of ['checkpoints-failing', 'job-restarting'])
+    await expect(look(id, { jobs: [job({ state: 'CANCELED' })] }), id).rejects.toMatchObject({ id: 'job-missing' });
+});
+
 test.each([
   ['job-missing', { state: 'missing' as const, message: 'no job balloon-popper is running' }],
   ['job-twice', { state: 'drifted' as const, diff: [{ field: 'jobs', is: '2', should: '1' }] }],
@@ -184,6 +189,8 @@ test('lag: many old events that are not read, not what Flink told before it fetc
   // Old metrics: the view shows what is said not to be read.
   const shows = [{ name: 'mv_leaderboard', rows: 1, newest: new Date(AGO(3599)) }];
   expect(await look('engine-lag', { more: metrics(['999'], '-1') }, { shared: { ...shared, views: shows } })).toEqual([]);
+  // Metrics that are not there yet, or any more.
+  await expect(look('engine-lag', { more: metrics(['-1'], '-1') }, { shared })).rejects.toThrow('Flink does not tell how far');
   // It came back half a minute ago and may still catch up.
   expect(await look('engine-lag', { jobs: [job({ 'start-time': AGO(30) })], more: metrics(['999'], '-1') }, { shared })).toEqual([]);
 });

@@ -64,6 +64,14 @@ describe('one group of a stack that is broken elsewhere', () => {
   });
 });
 
+test('what is told better elsewhere is not looked at where it was found, and is where that could not be told', async () => {
+  const stop = check('stop', 'pipeline', { unless: ['lag'] });
+  const lag = (more: Partial<Check>): Check => check('lag', 'engine', more);
+  expect(idsOf(await look([lag({ look: down.look }), stop]))).toEqual([['lag'], ['stop'], []]);
+  expect(idsOf(await look([lag({ look: () => Promise.reject(new Error('not told')) }), stop]))).toEqual([[], ['lag'], ['stop']]);
+  expect(idsOf(await look([lag({ look: down.look }), stop], {}, 'pipeline'))).toEqual([['lag'], ['stop'], []]);
+});
+
 describe('what a person is told in the end', () => {
   const verdict = (report: Report): string =>
     doctorText({ ...report, healthy: true, seconds: 1, findings: report.findings.map((finding) => ({ ...finding, fixable: false })) })

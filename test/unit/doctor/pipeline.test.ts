@@ -17,7 +17,8 @@ interface Flow {
   events?: number[];
   view?: { rows: number; newestSecondsAgo?: number };
   table?: { rows: number; committedSecondsAgo?: number; files?: number };
-  unread?: number;
+  /** Undefined where the engine does not tell. */
+  unread?: number | undefined;
   /** Complete events that the view should have. */
   lacking?: number;
   /** Seconds since the job was submitted. */
@@ -32,11 +33,11 @@ function flow({
   events = [],
   view = { rows: 0 },
   table = { rows: 0 },
-  unread = 0,
   lacking = 0,
   jobAge = 3600,
   failedSecondsAgo,
   checkpointInterval = '5s',
+  ...seen
 }: Flow): StackPlace {
   const config = configSchema.parse({ components: { flink: { checkpointInterval } } });
   const times = events.map(AGO).sort((a, b) => a.getTime() - b.getTime());
@@ -75,7 +76,14 @@ function flow({
   const flink = { flink: { failures: () => Promise.resolve(failures) }, name: 'balloon-popper', jobs: [job], job };
   return placeOf({
     stack: { config },
-    shared: { topic, views, tables: new Map([['leaderboard', loaded]]), flink, unread, 'lacked by mv_leaderboard': lacking },
+    shared: {
+      topic,
+      views,
+      tables: new Map([['leaderboard', loaded]]),
+      flink,
+      unread: 'unread' in seen ? seen.unread : 0,
+      'lacked by mv_leaderboard': lacking,
+    },
   });
 }
 
@@ -128,6 +136,14 @@ test('events that the job does not read', async () => {
     title: 'Events stop between topic balloon-game and balloon-popper',
     cause: expect.stringMatching(/holds 3 events that are older than 60 s; 2 of them are not read/) as string,
   });
+});
+
+test('an engine that does not tell what it has read may be where events stop, too', async () => {
+  const [found] = await look('events-stop', { events: [300, 200, 100], unread: undefined, lacking: 3 });
+  expect([found?.title, found?.cause]).toEqual([
+    'Events stop between topic balloon-game and view mv_leaderboard',
+    expect.stringMatching(/^Topic balloon-game holds 3 events that are older than 60 s, and mv_leaderboard lacks at least 3/),
+  ]);
 });
 
 test('a view without rows: where the tables have none either, events stop; where they have, it was emptied', async () => {

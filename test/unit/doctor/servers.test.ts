@@ -8,7 +8,7 @@ import { howItEnded } from '../../../src/doctor/checks/servers/how-it-ended.js';
 import { breakdownOf } from '../../../src/doctor/checks/servers/pod-restarted.js';
 import { openSockets } from '../../../src/doctor/checks/servers/server-listens.js';
 import { alarmIn } from '../../../src/doctor/checks/servers/server-log.js';
-import { limitOf, nearLimit } from '../../../src/doctor/checks/servers/server-memory.js';
+import { limitOf, nearLimit, podsNearLimit } from '../../../src/doctor/checks/servers/server-memory.js';
 import { firstFailure, podTrouble } from '../../../src/doctor/checks/servers/unwell-pods.js';
 import type { ContainerStatus, KubeEvent, Pod } from '../../../src/runtimes/kubernetes/pod-types.js';
 import { bootId } from '../../../src/workspace/identity.js';
@@ -132,6 +132,19 @@ describe('memory', () => {
     expect(nearLimit('kafka', 94 * MIB, 100 * MIB, 'pod kafka/kafka-0')).toEqual([]);
     expect(nearLimit('kafka', 96 * MIB, 100 * MIB, 'pod kafka/kafka-0')[0]?.cause).toMatch(/96 MiB of the 100 MiB that pod kafka\/kafka-0/);
     expect(nearLimit('kafka', 96 * MIB, Number('max'), 'its group')).toEqual([]);
+  });
+  it('a pod that has a limit, and that no kubelet tells of, has not passed', () => {
+    const limited: Pod = {
+      ...pod({ phase: 'Running' }),
+      spec: { containers: [{ name: 'kafka', resources: { limits: { memory: '100Mi' } } }] },
+    };
+    const stack = { catalog: 'polaris', engine: 'flink' } as const;
+    const near = (one: Pod, used: [string, number][]) => podsNearLimit(stack, [one], new Map(used));
+    expect(near(limited, [['kafka/kafka-0', 10 * MIB]])).toEqual([]);
+    expect(near(limited, [['kafka/kafka-0', 99 * MIB]])).toHaveLength(1);
+    expect(() => near(limited, [])).toThrow('nobody tells the memory of pod kafka/kafka-0');
+    // Neither one without a limit nor one that has ended.
+    expect([...near(pod({ phase: 'Running' }), []), ...near({ ...limited, status: { phase: 'Failed' } }, [])]).toEqual([]);
   });
   it('a pod has a limit when all of its containers have one', () => {
     const limited = (...memory: (string | undefined)[]): Pod => ({

@@ -7,7 +7,8 @@ export const catalogAccess: Check = {
   id: 'catalog-access',
   group: 'catalog',
   title: "The pipeline's user may list the tables",
-  needs: ['catalog-storage'],
+  needs: ['catalog-answers', 'catalog-token'],
+  unless: ['catalog-storage'],
   seconds: 10,
   async look(place): Promise<Trouble[]> {
     const { stack, signal } = place;

@@ -1,6 +1,7 @@
 import { stackCatalog } from '../../../clients/iceberg.js';
 import { describeDifference } from '../../../modules/contract.js';
-import { UP, type Check, type StackPlace, type Trouble } from '../../check.js';
+import { Behind, UP, type Check, type StackPlace, type Trouble } from '../../check.js';
+import { requireInSync } from '../running.js';
 
 /** What each part of Polaris' storageConfigInfo does to those who use the catalog. */
 const MEANING: Record<string, string> = {
@@ -26,7 +27,13 @@ export const catalogStorage: Check = {
 
 async function ofPolaris(place: StackPlace): Promise<Trouble[]> {
   const task = (await place.tasks()).find(({ module }) => module === 'polaris.catalog');
-  const diff = (task?.diff ?? []).filter(({ field }) => field in MEANING);
+  if (task === undefined) throw new Error('the stack has no task that tells of the catalog');
+  if (task.state === 'missing') throw new Behind('catalog-objects', `needs ${task.id}, which is missing`);
+  if (task.state === 'unknown') {
+    await requireInSync(place, { 's3.bucket': 'bucket-missing' });
+    throw new Error(`${task.id} could not be seen: ${task.message}`);
+  }
+  const diff = task.diff.filter(({ field }) => field in MEANING);
   if (diff.length === 0) return [];
   return [
     {

@@ -1,6 +1,6 @@
 import type { Check } from '../../check.js';
 import { plural, span } from '../running.js';
-import { lookAtFlink, onFlink } from './flink.js';
+import { jobGone, lookAtFlink, onFlink } from './flink.js';
 import { failuresOf } from './job-restarting.js';
 
 /** Without a checkpoint for so many intervals, and at least so long, something is wrong. */
@@ -17,7 +17,7 @@ export const checkpointsFailing: Check = {
   async look(place) {
     const seen = await lookAtFlink(place);
     const { flink, name, job } = seen;
-    if (job === undefined) return [];
+    if (job === undefined) throw jobGone(name);
     const { fresh, lastAt, ofCheckpoints, checkpoints } = await failuresOf(place, flink, job);
     const { completed, failed, lastCompletedAt, lastFailure } = checkpoints;
     const last = lastCompletedAt === null ? 'none was ever completed' : `the last one was ${span(Date.now() - lastCompletedAt)} ago`;

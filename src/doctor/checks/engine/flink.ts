@@ -1,5 +1,5 @@
 import { flinkClient, hasEnded, type FlinkClient, type FlinkJob } from '../../../clients/flink.js';
-import type { StackPlace } from '../../check.js';
+import { Behind, type StackPlace } from '../../check.js';
 import { requireRunning } from '../running.js';
 
 export const onFlink = ({ stack }: StackPlace): boolean => stack.engine === 'flink';
@@ -25,3 +25,6 @@ export async function lookAtFlink(place: StackPlace): Promise<FlinkLook> {
     return { flink, name, jobs, job: jobs.find((job) => job.name === name && !hasEnded(job)) };
   });
 }
+
+/** For checks of a job: there is none to look at. */
+export const jobGone = (name: string): Behind => new Behind('job-missing', `needs job ${name}, which does not run`);

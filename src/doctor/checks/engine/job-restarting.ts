@@ -2,7 +2,7 @@ import type { FlinkCheckpoints, FlinkClient, FlinkFailure, FlinkJob } from '../.
 import type { Check, StackPlace, Trouble } from '../../check.js';
 import { plural, span } from '../running.js';
 import { culpritOf } from './culprit.js';
-import { lookAtFlink, onFlink } from './flink.js';
+import { jobGone, lookAtFlink, onFlink } from './flink.js';
 
 /** How long a job may take to start, and how long a failure counts that no checkpoint has followed. */
 const RECENT_MS = 120_000;
@@ -55,7 +55,7 @@ export const jobRestarting: Check = {
   async look(place): Promise<Trouble[]> {
     const seen = await lookAtFlink(place);
     const { flink, name, job } = seen;
-    if (job === undefined) return [];
+    if (job === undefined) throw jobGone(name);
     const { all, fresh, ofCheckpoints } = await failuresOf(place, flink, job);
     // A finding of its own: checkpoints-failing.
     if (ofCheckpoints) return [];

@@ -34,16 +34,20 @@ export async function unread(place: StackPlace): Promise<number | undefined> {
   });
 }
 
+const nameOf = ({ stack }: StackPlace): string => (stack.engine === 'flink' ? 'Flink' : 'RisingWave');
+
 /** Whether the engine keeps up with the topic. */
 export const engineLag: Check = {
   id: 'engine-lag',
   group: 'engine',
   severity: 'warning',
   title: 'The engine keeps up with the events',
-  needs: ['kafka-answers', 'job-restarting', 'barriers-stalled'],
+  needs: ['kafka-answers', 'job-restarting'],
+  unless: ['barriers-stalled'],
   async look(place) {
     if (!(await hasSettled(place))) return [];
-    const waiting = (await unread(place)) ?? 0;
+    const waiting = await unread(place);
+    if (waiting === undefined) throw new Error(`${nameOf(place)} does not tell how far it has read`);
     if (waiting < MANY) return [];
     // Flink's metrics may be old ones on a busy machine: what the views show was read for certain.
     const [topic, views] = await Promise.all([lookAtTopic(place), lookAtViews(place)]);
@@ -53,7 +57,7 @@ export const engineLag: Check = {
     return [
       {
         component: engine,
-        title: `${engine === 'flink' ? 'Flink' : 'RisingWave'} is behind: ${plural(waiting, 'event')} wait for more than ${span(graceOf(place))}`,
+        title: `${nameOf(place)} is behind: ${plural(waiting, 'event')} wait for more than ${span(graceOf(place))}`,
         cause: `They are in topic ${place.pipeline.topic} and not read yet: the engine is slower than the events come, or a sink holds it back`,
         remedy: `Let it catch up, or send fewer (\`forge generate events --rate\`); \`forge status\` tells the memory, \`forge logs ${engine}\` the rest`,
       },

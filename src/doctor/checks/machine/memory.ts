@@ -18,7 +18,8 @@ export const memoryLow: Check = {
   concerns: ({ stack }) => process.platform === 'linux' && stack.runtime !== 'kubernetes',
   async look(place): Promise<Trouble[]> {
     const facts = memoryFacts();
-    return facts === undefined ? [] : memoryTroubles(facts, place.stack, await place.states());
+    if (facts === undefined) throw new Error('/proc/meminfo does not tell what is left');
+    return memoryTroubles(facts, place.stack, await place.states());
   },
 };
 

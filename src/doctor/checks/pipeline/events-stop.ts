@@ -18,13 +18,14 @@ export const eventsStop: Check = {
   seconds: 10,
   needs: [
     ...['topic-missing', 'table-missing', 'view-missing', 'view-columns', 'job-missing', 'job-restarting', 'checkpoints-failing'],
-    ...['risingwave-objects', 'sink-failing', 'barriers-stalled', 'engine-lag', 'table-commits'],
+    ...['risingwave-objects', 'sink-failing', 'table-commits'],
   ],
+  unless: ['barriers-stalled', 'engine-lag'],
   async look(place) {
     if (!(await hasSettled(place))) return [];
     const topic = await lookAtTopic(place);
     if (topic.settled === 0) return [];
-    const waiting = (await unread(place)) ?? 0;
+    const waiting = await unread(place);
     const { name } = place.pipeline.running.engine === 'flink' ? await lookAtFlink(place) : { name: 'RisingWave' };
     const where = (seen: string, next: string, cause: string): Trouble[] => [
       {
@@ -39,12 +40,15 @@ export const eventsStop: Check = {
       const lacking = await lackedBy(place, topic, view);
       if (lacking < ENOUGH) continue;
       const old = `${plural(topic.settled, 'event')} that are older than ${span(graceOf(place))}`;
-      if (waiting > 0)
-        return where(`topic ${place.pipeline.topic}`, name, `Topic ${place.pipeline.topic} holds ${old}; ${waiting} of them are not read`);
+      const holds = `Topic ${place.pipeline.topic} holds ${old}`;
+      if (waiting !== undefined && waiting > 0)
+        return where(`topic ${place.pipeline.topic}`, name, `${holds}; ${waiting} of them are not read`);
       const newest = view.newest === undefined ? 'it is empty' : `its newest is of ${view.newest.toISOString()}`;
-      const cause = `${name} has read all ${old}, and ${view.name} lacks at least ${lacking} of them: ${newest}`;
+      // An engine that does not tell what it has read may be behind as well.
+      const [seen, has] = waiting === undefined ? [`topic ${place.pipeline.topic}`, holds] : [name, `${name} has read all ${old}`];
+      const cause = `${has}, and ${view.name} lacks at least ${lacking} of them: ${newest}`;
       const holding = commits.find(({ rows }) => rows > 0);
-      if (holding === undefined) return where(name, `view ${view.name}`, cause);
+      if (holding === undefined) return where(seen, `view ${view.name}`, cause);
       // Events did pass, so the view was emptied or made anew since: it fills again.
       return [
         {

@@ -7,7 +7,8 @@ export const tableCommits: Check = {
   id: 'table-commits',
   group: 'tables',
   title: 'Tables are committed to while events flow',
-  needs: ['kafka-answers', 'catalog-answers', 'job-restarting', 'checkpoints-failing', 'sink-failing', 'barriers-stalled'],
+  needs: ['kafka-answers', 'catalog-answers', 'job-restarting', 'checkpoints-failing', 'sink-failing'],
+  unless: ['barriers-stalled'],
   async look(place) {
     if (!(await hasSettled(place))) return [];
     const [topic, commits, views, start] = await Promise.all([lookAtTopic(place), lastCommits(place), lookAtViews(place), jobStart(place)]);
