@@ -4,6 +4,7 @@ import { componentsOf } from '../../components/index.js';
 import { requirePolaris } from '../../components/polaris/distribution.js';
 import { componentStates } from '../../components/status.js';
 import { requirePackages, requireToolchain } from '../../runtimes/process/install/require.js';
+import { rotateLog } from '../../runtimes/process/logs.js';
 import { ownPorts } from '../../runtimes/process/ports.js';
 import { listProcesses } from '../../runtimes/process/state.js';
 import { stopProcess } from '../../runtimes/process/stop.js';
@@ -31,8 +32,11 @@ export const processRuntime: StackRuntime = {
   /** Servers of the other catalog would hold the ports of this one. */
   async withdraw(stack, signal) {
     const wanted = new Set(componentsOf(stack).map(({ name }) => name));
-    const unwanted = (await running(stack.workspace)).filter(({ component }) => !wanted.has(component));
+    const processes = await running(stack.workspace);
+    const unwanted = processes.filter(({ component }) => !wanted.has(component));
     await Promise.all(unwanted.map(({ name }) => stopProcess(stack.workspace, name, signal)));
+    // Servers that do not rotate their log and run for weeks would write it without limit.
+    await Promise.all(processes.map(({ name }) => rotateLog(stack.workspace, name)));
   },
 
   async settle(stack) {

@@ -1,12 +1,15 @@
-import { existsSync } from 'node:fs';
-import { open, stat, truncate, copyFile, type FileHandle } from 'node:fs/promises';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { open, rename, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileError } from '../../workspace/atomic.js';
 import { redact } from '../../workspace/secret.js';
 import type { Workspace } from '../../workspace/workspace.js';
 
-const MAX_BYTES = 10 * 1024 * 1024;
+/** More than log4j lets a file grow to (10 MB): what rotates by itself is left to it. */
+const MAX_BYTES = 11 * 1024 * 1024;
 const TAIL_BYTES = 256 * 1024;
 const FOLLOW_MS = 200;
 
@@ -78,14 +81,33 @@ export async function failureLines(workspace: Workspace, name: string, from: num
 }
 
 /**
- * Moves a log that has grown large aside and empties it. It is copied, not renamed: servers keep it open. Those that
- * write much rotate by themselves, into the same names.
+ * Moves a log that has grown large aside, as log4j does and into the same names, and empties it. It is copied, not renamed:
+ * servers keep it open, and append, so that they may go on running. Of a very large one the end is kept.
  */
 export async function rotateLog(workspace: Workspace, name: string, maxBytes = MAX_BYTES): Promise<void> {
   const file = logFile(workspace, name);
-  if ((await logSize(workspace, name)) <= maxBytes) return;
-  await copyFile(file, `${file}.1`);
-  await truncate(file, 0);
+  const size = await logSize(workspace, name);
+  if (size <= maxBytes) return;
+  try {
+    for (const index of [2, 1]) if (existsSync(`${file}.${index}`)) await rename(`${file}.${index}`, `${file}.${index + 1}`);
+    const start = await startOfLine(file, size - maxBytes);
+    await pipeline(createReadStream(file, { start }), createWriteStream(`${file}.1`, { mode: 0o600 }));
+    await truncate(file, 0);
+  } catch (error) {
+    throw fileError(`${file}.1`, error);
+  }
+}
+
+/** Where the first whole line after a place begins: half a line could hold half a secret, which nobody would mask. */
+async function startOfLine(file: string, from: number): Promise<number> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, from - 1);
+    const end = buffer.subarray(0, bytesRead).indexOf('\n');
+    return end < 0 ? from : from + end;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Reads a file as it grows; starts again when it is emptied, and goes over to its successor when it is renamed. */

@@ -1,8 +1,13 @@
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitUntil } from '../../../src/clients/wait.js';
+import { processRuntime } from '../../../src/lifecycle/runtimes/process.js';
 import { lastLogLines, logFile, readLogs, rotateLog, timeOfLine, type LogOptions } from '../../../src/runtimes/process/logs.js';
+import { startProcess } from '../../../src/runtimes/process/spawn.js';
+import { processState } from '../../../src/runtimes/process/state.js';
+import type { StackContext } from '../../../src/workspace/context.js';
 import { Secret } from '../../../src/workspace/secret.js';
-import { newPlace, type Place } from './helper.js';
+import { newPlace, serverSpec, type Place } from './helper.js';
 
 let place: Place;
 let file: string;
@@ -80,12 +85,52 @@ describe('reading', () => {
 });
 
 describe('rotation', () => {
+  const parts = () => ['', '.1', '.2', '.3'].map((part) => (existsSync(file + part) ? readFileSync(file + part, 'utf8') : undefined));
+
   it('moves a large log aside and leaves a small one', async () => {
-    writeFileSync(file, 'x'.repeat(100));
-    await rotateLog(place.workspace, 'server', 100);
-    expect(readFileSync(file, 'utf8')).toHaveLength(100);
-    await rotateLog(place.workspace, 'server', 99);
-    expect(readFileSync(file, 'utf8')).toBe('');
-    expect(readFileSync(`${file}.1`, 'utf8')).toHaveLength(100);
+    writeFileSync(file, 'one\ntwo\nthree\n', { mode: 0o600 });
+    await rotateLog(place.workspace, 'server', 14);
+    expect(parts()).toEqual(['one\ntwo\nthree\n', undefined, undefined, undefined]);
+    await rotateLog(place.workspace, 'server', 13);
+    expect(parts()).toEqual(['', 'two\nthree\n', undefined, undefined]);
+    expect(statSync(`${file}.1`).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps the earlier parts, also those that a server has made by itself, and loses the oldest only', async () => {
+    for (const [part, text] of Object.entries({ '.1': 'new', '.2': 'older', '.3': 'oldest' })) writeFileSync(file + part, text);
+    writeFileSync(file, 'now\nmore\n');
+    await rotateLog(place.workspace, 'server', 5);
+    expect(parts()).toEqual(['', 'more\n', 'new', 'older']);
+  });
+
+  it('begins a part with a whole line', async () => {
+    writeFileSync(file, 'password=hunter2hunter2\nnext\n');
+    await rotateLog(place.workspace, 'server', 10);
+    expect(readFileSync(`${file}.1`, 'utf8')).toBe('next\n');
+    writeFileSync(file, 'first\nnext\n');
+    await rotateLog(place.workspace, 'server', 5);
+    expect(readFileSync(`${file}.1`, 'utf8')).toBe('next\n');
+  });
+
+  it('is left to log4j where that does it: its files stay below', async () => {
+    writeFileSync(file, 'x'.repeat(10 * 1024 * 1024 + 5000));
+    await rotateLog(place.workspace, 'server');
+    expect(existsSync(`${file}.1`)).toBe(false);
+  });
+
+  it('of a server that runs is done by the next up, and the server goes on writing', async () => {
+    const script = `
+      process.on('SIGUSR2', () => console.log('still here'));
+      for (let line = 0; line < 12; line++) console.log('x'.repeat(1024 * 1024 - 1));`;
+    const spec = serverSpec(place, script, { component: 'localstack', name: 'server' });
+    await startProcess(spec, { ...place, ports: { fake: place.port } });
+    expect(statSync(file).size).toBe(12 * 1024 * 1024);
+    const stack = { workspace: place.workspace, catalog: 'iceberg-rest', engine: 'flink' } as StackContext;
+    await processRuntime.withdraw(stack, place.signal);
+    const { pid, state } = await processState(place.workspace, 'server');
+    expect(state).toBe('running');
+    process.kill(pid ?? 0, 'SIGUSR2');
+    await waitUntil(async () => readFileSync(file, 'utf8') === 'still here\n', { what: 'the server to write', timeoutMs: 5000 });
+    expect(statSync(`${file}.1`).size).toBe(11 * 1024 * 1024);
   });
 });
