@@ -30,8 +30,12 @@ export async function refillViews({ flinkUrl, gatewayUrl, name, sql, views, sign
     return into === undefined || views.includes(into);
   });
   progress(`filling ${views.join(', ')} from the topic`);
-  // Nothing is kept of it: when it is broken off, it begins anew.
-  const results = await runSql(gatewayUrl, statements, { properties: { 'execution.checkpointing.interval': '0' }, signal });
+  // Nothing is kept of it: when it is broken off, it begins anew. Zero would say that, and the gateway refuses it.
+  const properties = {
+    'execution.checkpointing.interval': '365d',
+    'execution.checkpointing.checkpoints-after-tasks-finish.enabled': 'false',
+  };
+  const results = await runSql(gatewayUrl, statements, { properties, signal });
   const ids = results.flatMap(({ jobId }) => (jobId === undefined ? [] : [jobId]));
   await waitUntil(
     async () => {
