@@ -1,4 +1,5 @@
 import type { ComponentState } from '../components/status.js';
+import type { ForgeError } from '../errors.js';
 import type { Difference } from '../modules/contract.js';
 import type { StackContext } from '../workspace/context.js';
 import type { Workspace } from '../workspace/workspace.js';
@@ -45,6 +46,8 @@ export interface Place {
   workspace: Workspace;
   cacheDir: string;
   packageRoot: string;
+  /** Why the playbooks of the stack that is asked for cannot be used; left out when they can. */
+  refused?: ForgeError;
   /** Aborted by Ctrl-C and by the check's own deadline. */
   signal: AbortSignal;
   /**

@@ -58,7 +58,11 @@ export async function writeBundle(options: BundleOptions): Promise<Bundle> {
     (session) => session.stack,
     (error: unknown) => messageOf(error),
   );
-  const unknown = rememberSecrets(workspace, typeof stack === 'string' ? [] : await neededCredentials(stack));
+  const needed = typeof stack === 'string' ? [] : await neededCredentials(stack).catch(messageOf);
+  const unknown =
+    typeof needed === 'string'
+      ? [...rememberSecrets(workspace, []), `Which credentials the stack has cannot be told: ${needed}`]
+      : rememberSecrets(workspace, needed);
   const isMasked = unknown.length === 0;
   const files = [
     await partsOf('machine', async () => [jsonPart('machine.json', await machineFacts(workspace, options.cacheDir))]),

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Group, TaskFacts } from '../doctor/check.js';
 import { placeChecks, stackChecks } from '../doctor/checks/index.js';
 import { examine, type Examination, type Report } from '../doctor/examine.js';
-import { messageOf } from '../errors.js';
+import { ForgeError, messageOf } from '../errors.js';
 import type { TaskResult } from '../playbook/events.js';
 import { holds, type Stack } from '../playbook/task.js';
 import type { StackContext } from '../workspace/context.js';
@@ -38,7 +38,15 @@ export async function examineStack(options: DoctorOptions): Promise<Report> {
   if ('why' in opened) return examine({ ...base, stack: opened });
   const { stack, isKnown } = opened;
   const runtime = await runtimeOf(stack.runtime);
-  const look = async (): Promise<Report> => examine({ ...base, stack: await placeOf(stack, isKnown, signal) });
+  const place = await placeOf(stack, isKnown, signal).catch((error: unknown) => {
+    if (!(error instanceof ForgeError)) throw error;
+    return error;
+  });
+  if (place instanceof ForgeError) {
+    const why = `the stack cannot be used: ${messageOf(place)}`;
+    return examine({ ...base, place: { ...base.place, refused: place }, stack: { why, behind: ['config-invalid'] } });
+  }
+  const look = (): Promise<Report> => examine({ ...base, stack: place });
   const entered = { yes: false };
   try {
     return await runtime.withAccess(stack, signal, () => {

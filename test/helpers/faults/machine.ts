@@ -133,6 +133,12 @@ const settings: Fault[] = [
     mend: 'undo',
   },
   {
+    name: 'forge.yaml asks for a stack that there is not',
+    inject: configured('stack: nope\n'),
+    finding: { id: 'config-invalid', cause: /There is no stack "nope" \(asked for by .*forge\.yaml\)/ },
+    mend: 'undo',
+  },
+  {
     name: 'a variable names a setting that there is not',
     env: { FORGE_TOPIC_PARTITION: '2' },
     finding: { id: 'config-invalid', cause: /FORGE_TOPIC_PARTITION: there is no such setting/ },

@@ -130,6 +130,18 @@ describe('whatever state the workspace is in', () => {
     expect(parts['stack.could-not-be-opened.txt']).toMatch(why);
   });
 
+  test('a stack that there is not: what its credentials would mask is left out', async () => {
+    credentials();
+    write('forge.yaml', 'stack: nope\n');
+    write('.forge/logs/kafka.log', 'x\n');
+    write('.forge/generated/pipeline.sql', 'x\n');
+    await pack();
+    const parts = await content();
+    expect(Object.keys(parts).filter((name) => /^(generated|logs)/.test(name))).toEqual([]);
+    expect([parts['forge.yaml'], parts['README.txt']]).toEqual(['stack: nope\n', expect.stringMatching(/There is no stack "nope"/)]);
+    expect(parts['status.json']).toBeDefined();
+  });
+
   test('an empty folder', async () => {
     rmSync(workspace.forgeDir, { recursive: true });
     await pack();

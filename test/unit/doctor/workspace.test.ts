@@ -10,6 +10,7 @@ import { lockStale } from '../../../src/doctor/checks/workspace/lock.js';
 import { fileModes } from '../../../src/doctor/checks/workspace/modes.js';
 import { configInvalid, overrides } from '../../../src/doctor/checks/workspace/settings.js';
 import { selectionChanged, stateDamaged } from '../../../src/doctor/checks/workspace/state.js';
+import { examineStack } from '../../../src/lifecycle/doctor.js';
 import { bootId, processStartTime } from '../../../src/workspace/identity.js';
 import { openStack } from '../../../src/workspace/open.js';
 import { prepareWorkspace, workspaceAt, type Workspace } from '../../../src/workspace/workspace.js';
@@ -40,6 +41,27 @@ describe('settings', () => {
     const [found] = await look(configInvalid);
     expect(found?.cause).toMatch(/forge\.yaml:2:3: topic\.nmae: unknown key.*name/);
     expect(found?.remedy).toContain(workspace.configFile);
+  });
+
+  test('a stack that there is not is named, with who asks for it', async () => {
+    writeFileSync(workspace.configFile, 'stack: nope\n');
+    const { findings, couldNotRun } = await examineStack({
+      folder: workspace.root,
+      cacheDir: '/nowhere',
+      packageRoot: packageRoot(),
+      flags: { runtime: 'process', catalog: 'iceberg-rest' },
+      only: 'kafka',
+      signal,
+    });
+    expect(findings).toMatchObject([
+      {
+        id: 'config-invalid',
+        severity: 'error',
+        cause: `There is no stack "nope" (asked for by ${workspace.configFile})`,
+        remedy: expect.stringContaining('balloon-popper') as string,
+      },
+    ]);
+    expect(couldNotRun.map(({ id }) => id)).toContain('kafka-answers');
   });
 
   test('a variable that is no setting, or no value of one, is named', async () => {

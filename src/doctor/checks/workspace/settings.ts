@@ -7,10 +7,10 @@ export const configInvalid: Check<Place> = {
   id: 'config-invalid',
   group: 'workspace',
   title: 'forge.yaml and the variables hold valid settings',
-  async look({ workspace }): Promise<Trouble[]> {
+  async look({ workspace, refused }): Promise<Trouble[]> {
     try {
-      await loadConfig({ file: workspace.configFile, flags: {}, env: process.env });
-      return [];
+      const { set } = await loadConfig({ file: workspace.configFile, flags: {}, env: process.env });
+      return refused === undefined ? [] : [stackTrouble(refused, set.get('stack'))];
     } catch (error) {
       if (!(error instanceof ForgeError)) throw error;
       const cause = messageOf(error).replace(/^The configuration is not valid:\s*/, '');
@@ -22,6 +22,13 @@ export const configInvalid: Check<Place> = {
     }
   },
 };
+
+/** A stack that there is not, or whose playbooks are not valid; `from` is the file or the variable that asks for it. */
+const stackTrouble = ({ message, hint = '' }: ForgeError, from: string | undefined): Trouble => ({
+  title: 'The stack that is asked for cannot be used, so no command can work',
+  cause: from === undefined ? message : `${message} (asked for by ${from})`,
+  remedy: hint,
+});
 
 /** A variable wins over forge.yaml; somebody who set it long ago may wonder. */
 export const variablesOverride: Check<Place> = {
