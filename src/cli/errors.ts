@@ -56,7 +56,9 @@ function usageMessage(message: string): string {
 
 function usageHint(error: Error, argv: readonly string[]): string {
   const end = argv.findIndex((word) => word.startsWith('-'));
-  const help = `See \`${['forge', ...argv.slice(0, end === -1 ? undefined : end), '--help'].join(' ')}\`.`;
+  // What follows `help` was not found.
+  const words = argv[0] === 'help' ? [] : argv.slice(0, end === -1 ? undefined : end);
+  const help = `See \`${['forge', ...words, '--help'].join(' ')}\`.`;
   // A flag that does not exist: oclif tells which, and which there are.
   const { flags, parse } = error as { flags?: unknown; parse?: { input?: { flags?: object } } };
   const wrong: unknown = Array.isArray(flags) ? flags[0] : undefined;

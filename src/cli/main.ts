@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Config, Help, type Interfaces, Plugin, run, settings } from '@oclif/core';
+import { Config, type Interfaces, Plugin, run, settings } from '@oclif/core';
 import { formatOf, ownWords } from './argv.js';
 import { errorText, Interrupted, reportError } from './errors.js';
 import { releaseTerminal } from './display.js';
+import { answerInJson, versionInJson } from './framework-json.js';
 import { createOutput } from './output.js';
 import { packageRoot } from './paths.js';
 
@@ -48,30 +49,6 @@ async function sources(root: string) {
   await Promise.all(plugins.map((plugin) => plugin.load()));
   return { root, plugins: new Map(plugins.map((plugin) => [plugin.name, plugin])) };
 }
-
-/** `--json` promises one document on stdout, so help is given as one. */
-async function answerInJson(argv: string[], config: Config): Promise<boolean> {
-  if (formatOf(argv) !== 'json') return false;
-  const words = argv.filter((word) => word !== '--json');
-  const isTopic = config.findTopic(words.join(':')) !== undefined && config.findCommand(words.join(':')) === undefined;
-  const asksHelp = words.length === 0 || ownWords(words).some((word) => word === '--help' || word === '-h');
-  if (!isTopic && !asksHelp) return false;
-  const help = new TextHelp(config, { stripAnsi: true });
-  await help.showHelp(words);
-  createOutput({ format: 'json', quiet: false }).document({ help: help.text });
-  return true;
-}
-
-class TextHelp extends Help {
-  text = '';
-
-  protected override log(...args: string[]): void {
-    this.text += `${args.join(' ')}\n`;
-  }
-}
-
-const versionInJson = (argv: string[]): string[] =>
-  argv[0] === '--version' && formatOf(argv) === 'json' ? ['version', ...argv.slice(1)] : argv;
 
 async function fail(error: unknown, argv: string[]): Promise<void> {
   // What was thrown outside of the command leaves its display on the screen.
