@@ -39,7 +39,7 @@ export const catalogAccess: Check = {
           component: stack.catalog,
           title: `The catalog cannot list the namespace ${namespace}`,
           cause: `${error.message} (it keeps its tables' names in PostgreSQL, database catalog)`,
-          remedy: `\`forge logs ${stack.catalog}\`; a catalog whose database was replaced has to be restarted: \`forge down\`, then \`forge up\``,
+          remedy: `\`forge logs ${stack.catalog}\`; a catalog whose database was replaced has to be restarted: \`forge down --keep-data\`, then \`forge up\``,
         },
       ];
     }

@@ -4,7 +4,11 @@ import { ForgeError } from '../../../errors.js';
 import { UP, type Check, type StackPlace, type Trouble } from '../../check.js';
 
 const WHO = [
-  { name: 'polaris-root', what: 'the root user', remedy: 'Put the old file back; without it: `forge catalog reset`, then `forge up`' },
+  {
+    name: 'polaris-root',
+    what: 'the root user',
+    remedy: 'Put the old file back; without it: `forge catalog reset`, which loses the catalog and its tables, then `forge up`',
+  },
   { name: 'polaris-principal', what: "the pipeline's principal", remedy: '`forge up` resets them', fix: UP },
 ] as const;
 

@@ -17,7 +17,7 @@ export const s3Region: Check = {
         component: 'localstack',
         title: `The bucket ${bucket} is in another region than forge.yaml says`,
         cause: `It was made in ${is}, and lake.region is ${region}: clients that sign for ${region} are refused by stores that look`,
-        remedy: `Set lake.region to ${is}, or make the stack anew: \`forge down\`, then \`forge up\``,
+        remedy: `Set lake.region to ${is}, or make the stack anew, which loses its data: \`forge down\`, then \`forge up\``,
       },
     ];
   },
