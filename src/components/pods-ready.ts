@@ -5,6 +5,7 @@ import { kubeTarget } from '../runtimes/kubernetes/target.js';
 import { awaitReady } from '../runtimes/kubernetes/wait.js';
 import type { StackContext } from '../workspace/context.js';
 import { componentOf } from './index.js';
+import { knownImages } from './pods.js';
 
 /** Whether every workload of a component runs as it is described. */
 export async function podsAreReady(stack: StackContext, component: string, signal: AbortSignal): Promise<boolean> {
@@ -17,7 +18,8 @@ export async function podsAreReady(stack: StackContext, component: string, signa
 export async function awaitPods(stack: StackContext, component: string, signal: AbortSignal): Promise<void> {
   const client = await connectKubernetes(kubeTarget(stack));
   const { namespace, workloads } = componentOf(component).kubernetes;
-  const { images, workspace } = stack;
+  const { workspace } = stack;
+  const images = await knownImages(stack, signal);
   const limits = { readySeconds: 300, pullSeconds: 1800 };
   await Promise.all(
     workloads.map((workload) => awaitReady(client, { ...workload, ...limits, namespace, images, workspace: workspace.id, signal })),

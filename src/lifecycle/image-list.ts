@@ -2,6 +2,7 @@ import { localImage } from '../clients/docker-images.js';
 import { k3dVersion } from '../clients/k3d.js';
 import { componentsOf } from '../components/index.js';
 import { ForgeError } from '../errors.js';
+import { imagesHere } from '../runtimes/k3d/choice.js';
 import { imageOf } from '../runtimes/k3d/config.js';
 import { toolsImage } from '../runtimes/k3d/environment.js';
 import { nodeImages } from '../runtimes/k3d/images.js';
@@ -38,7 +39,8 @@ export async function imagesNeeded(stack: StackContext, signal: AbortSignal): Pr
   const more = !isOwn && stack.engine === 'flink' ? (['maven'] as const) : [];
   const names = [...new Set([...(isOwn ? (['k3s'] as const) : []), ...servers, ...more])];
   const helper = isOwn ? await helperImage(stack, signal) : [];
-  return [...names.map((name) => ({ name, image: imageOf(stack, name) })), ...helper];
+  const images = await imagesHere(stack, names, signal);
+  return [...names.map((name) => ({ name, image: imageOf({ images }, name) })), ...helper];
 }
 
 /** k3d's helper is of k3d's own version: where there is no k3d, nobody knows which. */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { connectKubernetes, nameOf, refOf, type KubeClient } from '../clients/kubernetes.js';
-import { manifestValues } from '../components/pods.js';
+import { manifestImages, manifestValues } from '../components/pods.js';
 import { applyManifest, generatedFile, inspectManifest } from '../runtimes/kubernetes/apply.js';
 import { isByHand } from '../runtimes/kubernetes/conflict.js';
 import { requireSameCluster } from '../runtimes/kubernetes/identity.js';
@@ -19,8 +19,10 @@ const schema = z.strictObject({
 });
 type Args = z.output<typeof schema>;
 
-const rendered = async (args: Args, { stack }: TaskContext): Promise<Manifest> =>
-  renderManifest(stack, args.manifest, { ...(await manifestValues(stack)), ...args.values });
+const rendered = async (args: Args, { stack, signal }: TaskContext): Promise<Manifest> => {
+  const images = await manifestImages(stack, args.manifest, signal);
+  return renderManifest(stack, args.manifest, { ...(await manifestValues(stack)), images, ...args.values });
+};
 
 /** The same cluster as before, or none. */
 async function connected({ stack, signal }: TaskContext): Promise<KubeClient> {

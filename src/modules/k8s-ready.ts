@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { connectKubernetes, nameOf } from '../clients/kubernetes.js';
+import { knownImages } from '../components/pods.js';
 import { requireSameCluster } from '../runtimes/kubernetes/identity.js';
 import type { Workload } from '../runtimes/kubernetes/pod-types.js';
 import { API_VERSIONS, failedCondition, readinessOf } from '../runtimes/kubernetes/ready.js';
@@ -44,8 +45,8 @@ export const k8sReady = defineModule<Args>({
     await requireSameCluster(stack.workspace, client, { keep: false, signal });
     const { seconds: readySeconds, pullSeconds, kind, namespace } = args;
     const { id: workspace } = stack.workspace;
-    const wait = { kind, name: args.name, namespace, readySeconds, pullSeconds, workspace, images: stack.images, signal, progress };
-    await awaitReady(client, wait);
+    const images = await knownImages(stack, signal);
+    await awaitReady(client, { kind, name: args.name, namespace, readySeconds, pullSeconds, workspace, images, signal, progress });
     return `${name} is ${args.kind === 'Job' ? 'complete' : 'ready'}`;
   },
 });
