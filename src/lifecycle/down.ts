@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ensureDir } from '../workspace/atomic.js';
+import { ensureDir, removeAll } from '../workspace/atomic.js';
 import type { RuntimeName } from '../workspace/context.js';
 import { readKept } from '../workspace/kept.js';
 import { findWorkspace, type Workspace } from '../workspace/workspace.js';
@@ -44,7 +44,7 @@ export async function bringDown(options: DownOptions): Promise<DownResult> {
     if (options.keepData) return { workspace: root, stopped, removed: false };
     // What else is in .forge is not forge's; then the folder stays too.
     for (const entry of (await readdir(workspace.forgeDir)).filter((name) => OWN.test(name))) {
-      await rm(path.join(workspace.forgeDir, entry), { recursive: true, force: true });
+      await removeAll(path.join(workspace.forgeDir, entry));
     }
     return { workspace: root, stopped, removed: true };
   });

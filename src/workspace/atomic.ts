@@ -72,6 +72,34 @@ export async function sweepBeside(target: string, ending: string): Promise<void>
 export const removeLeft = (folder: string): Promise<void> =>
   rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }).catch(() => undefined);
 
+/**
+ * Removes a file, or a folder with all in it; fine when it is not there. A link is removed, never followed.
+ * @throws ForgeError NOT_WRITABLE (exit 3), which names what stays
+ */
+export async function removeAll(target: string): Promise<void> {
+  try {
+    await rm(target, { recursive: true, force: true });
+  } catch (error) {
+    const why = REMOVAL[(error as NodeJS.ErrnoException).code ?? ''];
+    if (why === undefined) throw error;
+    const stays = (error as NodeJS.ErrnoException).path ?? target;
+    throw lackingError({
+      code: 'NOT_WRITABLE',
+      message: `Cannot remove ${stays}: ${why}`,
+      hint: `Remove it as its owner (sudo rm -r ${target}), then run the same command again`,
+      cause: error,
+    });
+  }
+}
+
+const REMOVAL: Record<string, string> = {
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  EBUSY: 'it is in use, or a file system is mounted there',
+  ENOTEMPTY: 'something else is writing there',
+};
+
 /** Says what a failed write means for the person at the keyboard. Errors that are none of the file system pass through. */
 export function fileError(file: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';

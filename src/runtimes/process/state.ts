@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeAll } from '../../workspace/atomic.js';
 import type { Workspace } from '../../workspace/workspace.js';
 import type { ProcessSpec, ProcessState } from '../types.js';
 import { isAlive, markedProcesses, processTable, residentBytes, treeOf, type ProcessEntry, type ProcessTable } from './identify.js';
@@ -167,5 +167,5 @@ export async function anyAlive(entries: ProcessEntry[]): Promise<boolean> {
 
 /** Forgets a process that is not there any more. */
 export async function removeRunFile(workspace: Workspace, name: string): Promise<void> {
-  await rm(runFile(workspace, name), { force: true });
+  await removeAll(runFile(workspace, name));
 }
