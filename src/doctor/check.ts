@@ -73,6 +73,8 @@ export interface StackPlace extends Place {
   /** Whether `forge up` was ever run here. */
   isKnown: boolean;
   pipeline: Pipeline;
+  /** Whether this machine, or the cluster, has what it takes; throws what `forge up` would refuse to begin for. */
+  require(): Promise<void>;
   /** Every component as it really is; the same as `forge status`. */
   states(): Promise<ComponentState[]>;
   /** Every task that takes part, observed and not changed. */

@@ -67,6 +67,7 @@ async function placeOf(stack: StackContext, isKnown: boolean, signal: AbortSigna
     stack,
     isKnown,
     pipeline: pipelineOf(definition, stack),
+    require: () => runtime.require(stack, signal),
     tasks: () => tasksOf(stack, definition, signal),
     states: () => runtime.states(stack, signal),
   };

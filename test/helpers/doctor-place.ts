@@ -61,6 +61,7 @@ export function placeOf({ stack = {}, tasks = [], shared = {} }: PlaceParts): St
       views: [{ name: 'mv_leaderboard', database: 'views', columns: COLUMNS }],
       tables: [{ name: 'leaderboard', namespace: 'balloon_pops', columns: COLUMNS }],
     },
+    require: () => Promise.resolve(),
     states: () => Promise.resolve([]),
     tasks: () => Promise.resolve(facts),
   };

@@ -1,5 +1,6 @@
 import type { Check, Place } from '../../check.js';
 import { driftCheck } from '../../drift.js';
+import { afterUp } from '../after-up.js';
 import { clockSkew } from './clock.js';
 import { diskSpace } from './disk.js';
 import { dockerAnswers } from './docker.js';
@@ -8,6 +9,7 @@ import { memoryLow } from './memory.js';
 import { portTaken } from './ports.js';
 import { proxyLoopback } from './proxy.js';
 import { toolchainMissing } from './toolchain.js';
+import { upRefused } from './up-refused.js';
 
 export const machineChecks: readonly Check<Place>[] = [diskSpace, proxyLoopback];
 
@@ -18,14 +20,17 @@ export const machineChecksOfStack: readonly Check[] = [
   openFiles,
   inotifyLimits,
   portTaken,
-  driftCheck({
-    id: 'packages-missing',
-    group: 'machine',
-    title: 'The packages or images of the servers are installed',
-    modules: ['packages', 'k3d.image'],
-    needs: ['docker-answers', 'toolchain-missing'],
-    wrong: () => 'Packages or images of the servers are missing',
-  }),
+  upRefused,
+  afterUp(
+    driftCheck({
+      id: 'packages-missing',
+      group: 'machine',
+      title: 'The packages or images of the servers are installed',
+      modules: ['packages', 'k3d.image'],
+      needs: ['docker-answers', 'toolchain-missing'],
+      wrong: () => 'Packages or images of the servers are missing',
+    }),
+  ),
 ];
 
 /** What only a server that runs can tell. */

@@ -1,5 +1,6 @@
 import type { Check, Place } from '../../check.js';
 import { driftCheck } from '../../drift.js';
+import { afterUp } from '../after-up.js';
 import { credentialsDamaged } from './credentials.js';
 import { variablesLeftOver } from './left-over.js';
 import { lockStale } from './lock.js';
@@ -15,9 +16,6 @@ export const workspaceChecks: readonly Check<Place>[] = [
   lockStale,
   variablesOverride,
 ];
-
-/** Before the first `up` nothing of it can be missing. */
-const afterUp = (check: Check): Check => ({ ...check, concerns: ({ isKnown }) => isKnown });
 
 export const workspaceChecksOfStack: readonly Check[] = [
   selectionChanged,
