@@ -2,17 +2,20 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Trouble } from '../../../src/doctor/check.js';
 import { ALARM } from '../../../src/doctor/checks/servers/alarms.js';
 import { unreadyNodes } from '../../../src/doctor/checks/servers/cluster-reachable.js';
 import { howItEnded } from '../../../src/doctor/checks/servers/how-it-ended.js';
 import { breakdownOf } from '../../../src/doctor/checks/servers/pod-restarted.js';
-import { openSockets } from '../../../src/doctor/checks/servers/server-listens.js';
+import { openSockets, trouble } from '../../../src/doctor/checks/servers/server-listens.js';
 import { alarmIn } from '../../../src/doctor/checks/servers/server-log.js';
 import { limitOf, nearLimit, podsNearLimit } from '../../../src/doctor/checks/servers/server-memory.js';
-import { firstFailure, podTrouble } from '../../../src/doctor/checks/servers/unwell-pods.js';
+import { firstFailure, podTrouble, silentTrouble } from '../../../src/doctor/checks/servers/unwell-pods.js';
 import type { ContainerStatus, KubeEvent, Pod } from '../../../src/runtimes/kubernetes/pod-types.js';
+import type { ProcessState } from '../../../src/runtimes/types.js';
 import { bootId } from '../../../src/workspace/identity.js';
 import type { Workspace } from '../../../src/workspace/workspace.js';
+import { placeOf } from '../../helpers/doctor-place.js';
 
 const MIB = 2 ** 20;
 const pod = (status: Pod['status'], more: Partial<Pod['metadata']> = {}): Pod => ({
@@ -175,6 +178,24 @@ it('sockets that listen beyond loopback are found in the tables of the kernel', 
     'socket:[13]': 'port 8082 of 192.168.1.10',
     'socket:[15]': 'port 8084 of all interfaces',
   });
+});
+
+it('a server that listens beyond this machine is restarted; LocalStack, which forgets everything then, by hand only', () => {
+  const listening = (component: string): Trouble => {
+    const server = { name: component, component, pid: 7, pids: [7], state: 'running' } as unknown as ProcessState;
+    return trouble(placeOf({}), server, ['port 4566 of all interfaces']);
+  };
+  expect(listening('kafka').fix).toMatchObject({ does: expect.stringContaining('restarts kafka') as string, up: true });
+  expect(listening('localstack')).toMatchObject({ title: 'localstack listens beyond this machine' });
+  expect(listening('localstack').fix).toBeUndefined();
+  expect(listening('localstack').remedy).toMatch(/^`kill 7`, then `forge up`: .*forgets all its objects/);
+});
+
+it('a pod that is ready and does not answer: deleting it is said to cost what is in memory', () => {
+  const remedy = (name: string): string =>
+    silentTrouble({ name, state: 'failing', endpoint: '', residentBytes: 0, pods: ['p'] }, 'x').remedy;
+  expect(remedy('localstack')).toMatch(/delete pod p.*forgets all its objects/);
+  expect(remedy('kafka')).not.toMatch(/forgets/);
 });
 
 it('a cluster is lost when none of its nodes is ready', () => {

@@ -3,6 +3,7 @@ import { stopProcess } from '../../../runtimes/process/stop.js';
 import type { ProcessState } from '../../../runtimes/types.js';
 import { readText } from '../../../workspace/read-text.js';
 import type { Check, Fix, StackPlace, Trouble } from '../../check.js';
+import { RESTART_COSTS } from './localstack.js';
 import { ownProcesses } from './own-processes.js';
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'];
@@ -26,16 +27,21 @@ export const serverListens: Check = {
   },
 };
 
-function trouble({ stack }: StackPlace, { name, component, pid }: ProcessState, places: string[]): Trouble {
-  const run = async (signal: AbortSignal): Promise<void> => void (await stopProcess(stack.workspace, name, signal));
-  const fix: Fix = { does: `restarts ${name} with the configuration that forge writes`, run, up: true };
-  return {
+/** Of a server that listens on these. One that forgets everything when it ends is not restarted without being asked. */
+export function trouble({ stack }: Pick<StackPlace, 'stack'>, { name, component, pid }: ProcessState, places: string[]): Trouble {
+  const base = {
     component,
     title: `${name} listens beyond this machine`,
     cause: `Process ${pid} listens on ${places.join(', ')}: whoever reaches this machine reaches it, with the data in it. It was started with another configuration than forge writes`,
-    remedy: '`forge doctor --fix` restarts it on the loopback interface',
-    fix,
   };
+  if (component === 'localstack')
+    return {
+      ...base,
+      remedy: `\`kill ${pid}\`, then \`forge up\`: it starts on the loopback interface, and ${RESTART_COSTS}`,
+    };
+  const run = async (signal: AbortSignal): Promise<void> => void (await stopProcess(stack.workspace, name, signal));
+  const fix: Fix = { does: `restarts ${name} with the configuration that forge writes`, run, up: true };
+  return { ...base, remedy: '`forge doctor --fix` restarts it on the loopback interface', fix };
 }
 
 /** Sockets that listen on more than loopback, by their inode, from the kernel's tables. */

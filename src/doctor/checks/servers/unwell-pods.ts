@@ -8,6 +8,7 @@ import type { KubeEvent, Pod } from '../../../runtimes/kubernetes/pod-types.js';
 import { podDetail } from '../../../runtimes/kubernetes/report.js';
 import { kubeTarget } from '../../../runtimes/kubernetes/target.js';
 import { UP, type StackPlace, type Trouble } from '../../check.js';
+import { RESTART_COSTS } from './localstack.js';
 import type { Unwell } from './unwell.js';
 
 /** A busy server may miss one question. */
@@ -53,11 +54,12 @@ async function stillFails({ stack, signal }: StackPlace, name: string): Promise<
   }
 }
 
-const silentTrouble = ({ name, pods = [] }: ComponentState, reason: string): Trouble => ({
+/** Of a pod that is ready and does not answer. */
+export const silentTrouble = ({ name, pods = [] }: ComponentState, reason: string): Trouble => ({
   component: name,
   title: `${name} runs and does not answer`,
   cause: `Pod ${pods.join(', ')} is ready, but ${reason}`,
-  remedy: `See \`forge logs ${name}\`; \`kubectl -n ${componentOf(name).kubernetes.namespace} delete pod ${pods.join(' ')}\` starts it anew, and \`forge up\` waits for it`,
+  remedy: `See \`forge logs ${name}\`; \`kubectl -n ${componentOf(name).kubernetes.namespace} delete pod ${pods.join(' ')}\` starts it anew, and \`forge up\` waits for it${name === 'localstack' ? ` (${RESTART_COSTS})` : ''}`,
 });
 
 interface FailedPod {
