@@ -51,10 +51,11 @@ async function writeManifest() {
 
 /** A page per command, from the same text as `--help`. */
 async function writeCommandPages() {
-  const { Config, Help, settings } = await import('@oclif/core');
+  const { Config, settings } = await import('@oclif/core');
+  const { ForgeHelp } = await import(pathToFileURL(at('dist', 'src', 'cli', 'help.js')).href);
   settings.enableAutoTranspile = false;
   const config = await Config.load({ root });
-  class Page extends Help {
+  class Page extends ForgeHelp {
     text = '';
     log(...words) {
       this.text += `${words.join(' ')}\n`;

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
-import { type Command, type Config, Help, ux } from '@oclif/core';
+import { type Command, type Config, ux } from '@oclif/core';
 import { formatOf, ownWords } from './argv.js';
+import { ForgeHelp } from './help.js';
 import { createOutput } from './output.js';
 
 /** What the framework and its plugins would answer as text, as the one document that `--json` promises. False: it is not theirs. */
@@ -38,7 +39,7 @@ async function helpFor(words: string[], config: Config): Promise<{ help: string 
   return { help: help.text };
 }
 
-class TextHelp extends Help {
+class TextHelp extends ForgeHelp {
   text = '';
 
   protected override log(...args: string[]): void {

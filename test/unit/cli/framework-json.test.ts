@@ -45,4 +45,10 @@ describe.concurrent('what is the framework’s own answers --json with one docum
   ])('%j, as a mistake', async (argv, code, hint) => {
     expect(await documentOf(argv, 2)).toMatchObject({ error: { code, hint: expect.stringMatching(hint) as string } });
   });
+
+  it('help says the summary once', async () => {
+    const { help } = (await documentOf(['help', 'up', '--json'])) as { help: string };
+    expect(help.replaceAll(/\s+/g, ' ').match(/Bring the stack up: servers/g)).toHaveLength(1);
+    expect(help).toMatch(/DESCRIPTION\n {2}Run it again at any time/);
+  });
 });
