@@ -2,7 +2,7 @@ import { quoteIdentifier, quoteLiteral } from '../clients/postgresql.js';
 import { PROBE_PREFIX } from '../doctor/probe.js';
 import { withViews } from '../doctor/pipeline.js';
 import type { Proof } from '../doctor/verify.js';
-import { generateEvents, type GenerateEventsResult } from '../generator/run.js';
+import { generateEvents, type GenerateEventsResult, type GeneratorProgress } from '../generator/run.js';
 import type { StackContext } from '../workspace/context.js';
 import { runtimeOf } from './runtime.js';
 import { expectEvents, prove } from './verify.js';
@@ -37,8 +37,7 @@ async function play(stack: StackContext, { seconds, signal, live }: PlayOptions)
     durationSeconds: seconds,
     rate: 50,
     signal,
-    onProgress: ({ acknowledged, seconds, totalScore }) =>
-      live(`Playing: ${acknowledged} events in ${seconds.toFixed(0)} of ${seconds} s, total score ${totalScore}`),
+    onProgress: (progress) => live(playing(progress, seconds)),
   });
   signal.throwIfAborted();
   // A game shorter than a window and its watermark closes none: then only the running totals can be waited for.
@@ -47,6 +46,10 @@ async function play(stack: StackContext, { seconds, signal, live }: PlayOptions)
   const verify = await prove(stack, { probe: false, wait, signal, progress: live });
   return { events, leaderboard: await leaderboard(stack, signal), verify };
 }
+
+/** How far the game is, of so many seconds. */
+export const playing = ({ acknowledged, seconds, totalScore }: Omit<GeneratorProgress, 'eventsPerSecond'>, all: number): string =>
+  `Playing: ${acknowledged} events in ${seconds.toFixed(0)} of ${all} s, total score ${totalScore}`;
 
 async function leaderboard(stack: StackContext, signal: AbortSignal): Promise<Played['leaderboard']> {
   const rows = await withViews(
