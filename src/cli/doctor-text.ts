@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { NO_STACK } from '../doctor/examine.js';
+import { packageRoot } from './paths.js';
 import type { DoctorResult } from './schemas.js';
 import { duration, indent } from './text.js';
 
@@ -29,8 +31,15 @@ function findingText({ id, severity, component, title, cause, remedy, fixed, pag
   const where = component === undefined ? id : `${id}, ${component}`;
   return [
     `${mark} ${title} (${where})`,
-    indent([cause, ...(fixed === true ? [] : [`Mend: ${remedy}`, `More: ${page}`])].join('\n'), 8),
+    indent([cause, ...(fixed === true ? [] : [`Mend: ${remedy}`, `More: ${placeOf(page)}`])].join('\n'), 8),
   ].join('\n');
+}
+
+/** Where the page is for whoever reads it: it came with forge, which is most often in another folder. */
+export function placeOf(page: string, from = process.cwd()): string {
+  const file = path.join(packageRoot(), page);
+  const near = path.relative(from, file);
+  return near.startsWith('..') ? file : near;
 }
 
 /** Those that wait for the same thing share a line. */

@@ -1,6 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { placeOf } from '../../../src/cli/doctor-text.js';
 import { packageRoot } from '../../../src/cli/paths.js';
 import { placeChecks, stackChecks } from '../../../src/doctor/checks/index.js';
 
@@ -30,4 +32,19 @@ test('nobody is sent to `forge down` or `forge catalog reset` without a word on 
     .filter((line) => /`forge (down(?! --keep-data)|catalog reset)/.test(line) && !line.includes('was stopped by'));
   expect(lines.filter((line) => !/removes the data|loses|without its tables/.test(line))).toEqual([]);
   expect(lines.length).toBeGreaterThan(2);
+});
+
+test('pages that forge names come with it, and are named where they are', () => {
+  const root = packageRoot();
+  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { files: string[] };
+  const sources = ['src', 'commands'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(root, folder, name)),
+  );
+  const named = sources
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bdocs\/[a-z-]+\.md\b/g)].map(([page]) => page));
+  expect(named).toContain('docs/troubleshooting.md');
+  for (const page of named) expect(files.some((one) => page.startsWith(`${one}/`)) && existsSync(join(root, page)), page).toBe(true);
+  expect(placeOf('docs/troubleshooting.md#disk-space', tmpdir())).toBe(`${join(root, 'docs', 'troubleshooting.md')}#disk-space`);
+  expect(placeOf('docs/troubleshooting.md#disk-space', root)).toBe('docs/troubleshooting.md#disk-space');
 });
