@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { run } from '../../clients/exec.js';
 import { reasonOf, request } from '../../clients/http.js';
 import { lackingError, messageOf } from '../../errors.js';
+import { digestOf, fetchInto } from '../../runtimes/process/install/fetch.js';
 import { withLease } from '../../runtimes/process/install/lease.js';
 import { fileError, removeLeft } from '../../workspace/atomic.js';
 
@@ -54,51 +52,7 @@ const shortReason = (error: unknown): string => {
   return reasonOf(cause ?? error).replace(/:.*/s, '');
 };
 
-const sizeOf = async (file: string): Promise<number> => (await stat(file).catch(() => undefined))?.size ?? 0;
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
-
-/** Fetches into `file`, going on where an interrupted download ended. */
-async function fetchInto(url: string, file: string, { signal, progress }: DownloadOptions): Promise<void> {
-  const have = await sizeOf(file);
-  const connect = AbortSignal.timeout(CONNECT_MS);
-  const stop = new AbortController();
-  const onAbort = () => stop.abort(signal?.reason);
-  const onConnect = () => stop.abort(new Error('timed out'));
-  signal?.addEventListener('abort', onAbort, { once: true });
-  connect.addEventListener('abort', onConnect, { once: true });
-  try {
-    const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
-    const response = await fetch(url, { headers, signal: stop.signal });
-    connect.removeEventListener('abort', onConnect);
-    // 416: everything was there already; the checksum decides.
-    if (response.status === 416) return;
-    if (!response.ok || response.body === null) throw new Error(`${new URL(url).host} answers ${response.status}`);
-    const resumed = response.status === 206;
-    let done = resumed ? have : 0;
-    const total = done + Number(response.headers.get('content-length') ?? 0);
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        done += chunk.length;
-        progress?.(`Polaris: ${megabytes(done)}${total > done ? ` of ${megabytes(total)}` : ''}`);
-        next(null, chunk);
-      },
-    });
-    const body = Readable.fromWeb(response.body);
-    await pipeline(body, count, createWriteStream(file, { flags: resumed ? 'a' : 'w' }), { signal: stop.signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new Error(`${url}: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-    connect.removeEventListener('abort', onConnect);
-  }
-}
-
-async function sha512Of(file: string): Promise<string> {
-  const hash = createHash('sha512');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
-}
 
 const isHome = (folder: string): boolean => ['server', 'admin'].every((name) => existsSync(join(folder, 'bin', name)));
 
@@ -128,8 +82,10 @@ async function install(version: string, folder: string, { url, sha512 }: Site, o
   const left = (await readdir(parent)).filter((name) => name.startsWith(`.polaris-${version}.`));
   await Promise.all(left.map((name) => removeLeft(join(parent, name))));
   const archive = join(parent, `.${basename(url)}.part`);
-  await fetchInto(url, archive, options);
-  if ((await sha512Of(archive)) !== sha512) {
+  const onBytes = (done: number, total: number): void =>
+    options.progress?.(`Polaris: ${megabytes(done)}${total > done ? ` of ${megabytes(total)}` : ''}`);
+  await fetchInto(url, archive, { signal: options.signal, onBytes });
+  if ((await digestOf(archive, 'sha512')) !== sha512) {
     await rm(archive, { force: true });
     throw lackingError({ code: 'DOWNLOAD_CORRUPT', message: `${url} does not have the checksum that stands beside it` });
   }

@@ -83,6 +83,7 @@ for last in "$@"; do :; done
 case "$1 $2 $3" in
   '-m venv '*) step=venv; mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
   '-m pip download') step=download; while [ "$1" != -d ]; do shift; done; mkdir -p "$2"; echo x > "$2/a-1.tar.gz" ;;
+  '-m pip config') echo "global.no-index='true'" ;;
   '-m pip install') step=install ;;
   '-c import sys, tarfile'*) step=unpack ;;
   *) step=warmUp ;;

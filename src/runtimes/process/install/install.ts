@@ -4,12 +4,13 @@ import path from 'node:path';
 import { ForgeError, lackingError } from '../../../errors.js';
 import { fileError, freshBeside, removeLeft, sweepBeside } from '../../../workspace/atomic.js';
 import type { Toolchain } from '../toolchain/toolchain.js';
+import { installArchive } from './archive.js';
 import { npmPackage, type PackageSet, type Packages } from './definition.js';
 import { isInstalled, markerOf, setFolder } from './installed.js';
 import { withLease } from './lease.js';
 import { installMaven } from './maven.js';
 import { installNpm } from './npm.js';
-import { forgetDownloads, installArchive, installPip } from './pip.js';
+import { forgetDownloads, installPip } from './pip.js';
 import { requireSpace } from './space.js';
 import { tmpOf, type Step } from './step.js';
 

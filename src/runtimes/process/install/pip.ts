@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from '../../../clients/exec.js';
@@ -7,7 +6,7 @@ import type { PipArchiveSet, PipSet } from './definition.js';
 import { pipBytes } from './output.js';
 import { download, sizeOf, tmpOf, type Step } from './step.js';
 
-const SETTINGS = 'pip (HTTPS_PROXY, PIP_INDEX_URL or pip.conf)';
+export const SETTINGS = 'pip (HTTPS_PROXY, PIP_INDEX_URL or pip.conf)';
 // For the build environment in which pip reads an archive's name; else the newest would be taken.
 const BUILD_TOOLS = 'setuptools==80.9.0\nwheel==0.45.1\n';
 
@@ -96,46 +95,8 @@ async function fetchWheels(definition: PipSet, wheels: string, python: string, e
   if (outcomes.some(({ status }) => status === 'rejected')) throw failure.signal.reason;
 }
 
-/** Downloads a source archive with pip and unpacks one folder of it. */
-export async function installArchive(definition: PipArchiveSet, step: Step): Promise<void> {
-  const { stage, signal, cacheDir } = step;
-  const env = await environment(step);
-  const archive = path.join(downloadsOf(definition, cacheDir), `${definition.package}.tar.gz`);
-  const venv = path.join(tmpOf(step), 'venv');
-  await mkdir(venv, { recursive: true });
-  await makeVenv(venv, step, env);
-  const python = path.join(venv, 'bin/python');
-  if (!existsSync(archive)) await fetchArchive(definition, archive, python, env, step);
-  step.doing('unpacking');
-  await run(python, ['-c', UNPACK, archive, definition.folder, stage, ...definition.leaveOut], {
-    env,
-    signal,
-    timeoutSeconds: 600,
-    tied: true,
-  });
-}
-
-/** Once it is complete here, it is taken up from here, also when forge is killed before it is unpacked. */
-async function fetchArchive(definition: PipArchiveSet, archive: string, python: string, env: NodeJS.ProcessEnv, step: Step): Promise<void> {
-  const folder = path.join(tmpOf(step), 'download');
-  const before = await sizeOf(tmpOf(step));
-  const watch = setInterval(() => {
-    void sizeOf(tmpOf(step)).then((size) => step.downloaded(Math.max(0, size - before)));
-  }, 500);
-  try {
-    const wanted = `${definition.package}==${definition.version}`;
-    const args = ['-m', 'pip', 'download', '--no-deps', '--no-binary', ':all:', ...QUIET, '-d', folder, wanted];
-    await download(python, args, { title: definition.title, settings: SETTINGS, env, cwd: step.stage, signal: step.signal });
-  } finally {
-    clearInterval(watch);
-  }
-  const [file] = (await readdir(folder)).filter((one) => one.endsWith('.tar.gz'));
-  await mkdir(path.dirname(archive), { recursive: true });
-  await rename(path.join(folder, file ?? ''), archive);
-}
-
 /** Where finished downloads wait for an installation that was interrupted. */
-const downloadsOf = (definition: PipSet | PipArchiveSet, cacheDir: string): string =>
+export const downloadsOf = (definition: PipSet | PipArchiveSet, cacheDir: string): string =>
   path.join(
     cacheDir,
     'downloads',
@@ -148,9 +109,9 @@ export const forgetDownloads = (definition: PipSet | PipArchiveSet, cacheDir: st
 
 /** Packages that one pip downloads: fewer lose less when they are interrupted, more lose less time. */
 const BATCH = 14;
-const QUIET = ['--progress-bar', 'off', '--disable-pip-version-check', '--no-input'];
+export const QUIET = ['--progress-bar', 'off', '--disable-pip-version-check', '--no-input'];
 
-async function environment(step: Step): Promise<NodeJS.ProcessEnv> {
+export async function environment(step: Step): Promise<NodeJS.ProcessEnv> {
   const folder = tmpOf(step);
   await mkdir(folder, { recursive: true });
   const constraints = path.join(folder, 'build-tools.txt');
@@ -168,7 +129,7 @@ async function environment(step: Step): Promise<NodeJS.ProcessEnv> {
 }
 
 /** An environment with pip in it. */
-async function makeVenv(folder: string, { toolchain, signal }: Step, env: NodeJS.ProcessEnv): Promise<void> {
+export async function makeVenv(folder: string, { toolchain, signal }: Step, env: NodeJS.ProcessEnv): Promise<void> {
   const python = toolchain.python!;
   const options = { env, signal, timeoutSeconds: 300, tied: true };
   if (python.venv) await run(python.program, ['-m', 'venv', folder], options);
@@ -181,17 +142,3 @@ async function dropScripts(venv: string): Promise<void> {
   const scripts = (await readdir(bin)).filter((name) => !/^python[\d.]*$/.test(name));
   await Promise.all(scripts.map((name) => rm(path.join(bin, name), { recursive: true })));
 }
-
-const UNPACK = `import sys, tarfile
-archive, folder, to, leave_out = sys.argv[1], sys.argv[2], sys.argv[3], tuple(sys.argv[4:])
-with tarfile.open(archive) as tar:
-    for member in tar:
-        parts = member.name.split("/")
-        rest = "/".join(parts[2:])
-        if len(parts) < 3 or parts[1] != folder or ".." in parts or not (member.isfile() or member.isdir()) or (leave_out and rest.startswith(leave_out)):
-            continue
-        member.name, member.mode = rest, 0o755 if member.isdir() else 0o644
-        member.uid = member.gid = 0
-        member.uname = member.gname = ""
-        tar.extract(member, to, set_attrs=False)
-`;
