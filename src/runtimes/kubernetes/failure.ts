@@ -1,4 +1,5 @@
 import { imageFailure } from './failure-image.js';
+import { sandboxFailure } from './failure-sandbox.js';
 import { scheduleFailure } from './failure-schedule.js';
 import { containersOf, eventTime, imageOf, type ContainerStatus, type KubeEvent, type Pod, type Terminated } from './pod-types.js';
 import { isOlderThan } from './stale.js';
@@ -41,7 +42,7 @@ export function podFailure(view: PodView): Failure | undefined {
     const failure = containerFailure(status, view);
     if (failure !== undefined) return { container: status.name, ...failure };
   }
-  return mountFailure(view);
+  return mountFailure(view) ?? sandboxFailure(pod, view.events, view.since);
 }
 
 /** The pod as a whole was put out of its node, or never let in. */

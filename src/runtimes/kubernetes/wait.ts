@@ -1,12 +1,13 @@
 import { nameOf, type KubeClient, type KubeRef } from '../../clients/kubernetes.js';
 import { serverError, type ForgeError } from '../../errors.js';
+import { dnsError } from './dns.js';
 import { pullsOf } from './failure-image.js';
 import { jobFailure } from './failure-job.js';
 import { findFailure } from './find-failure.js';
 import { mendPods } from './mend.js';
 import type { Workload } from './pod-types.js';
 import { API_VERSIONS, readinessOf, type ReadyKind } from './ready.js';
-import { failureError, podDetail, stateOf } from './report.js';
+import { failureError, podDetail, stateOf, type Found } from './report.js';
 import { RUN_START } from './stale.js';
 import { followWorkload, type WorkloadView } from './view.js';
 
@@ -73,17 +74,27 @@ async function untilReady(
       await mendPods(client, view, { workspace: options.workspace, since, signal, progress });
       const failure = await findFailure(client, view, { images: options.images ?? {}, since, firstSeen, signal });
       if (failure !== undefined) {
-        if (failure.inMs === undefined) throw await failureError(client, ref, failure.found, view.events, signal);
+        if (failure.inMs === undefined) throw await whyFailed(client, ref, failure.found, view, signal);
         pause = Math.min(pause, failure.inMs);
       }
       progress?.(progressText(view));
     }
     const isPulling = view !== undefined && view.pods.some((pod) => pullsOf(pod, eventsOf(view, pod.metadata.uid)).length > 0);
     budget.spend(isPulling ? 'pull' : 'ready');
+    if (budget.dnsIsDue()) {
+      const dns = await dnsError(client, ref, signal);
+      if (dns !== undefined) throw dns;
+    }
     const tooLong = budget.exceeded(options);
     if (tooLong !== undefined) throw await lateError(client, ref, view, tooLong, options);
     await within(changed, pause);
   }
+}
+
+/** A server that finds no other often ends: then what it says of it is not the reason. */
+async function whyFailed(client: KubeClient, ref: KubeRef, found: Found, view: WorkloadView, signal: AbortSignal): Promise<ForgeError> {
+  const dns = found.failure.code === 'CONTAINER_CRASHED' ? await dnsError(client, ref, signal) : undefined;
+  return dns ?? failureError(client, ref, found, view.events, signal);
 }
 
 /** Until something changed, at most for so long. */
@@ -98,15 +109,26 @@ async function within(changed: Promise<void>, ms: number): Promise<void> {
 
 const eventsOf = ({ events }: WorkloadView, uid: string | undefined) => events.filter(({ involvedObject }) => involvedObject?.uid === uid);
 
+/** What is ready before that needs no look at the cluster's DNS. */
+const DNS_AFTER_MS = 15_000;
+const DNS_EVERY_MS = 10_000;
+
 /** Time for pulling and time for becoming ready are spent apart. */
 class Budget {
   readonly #spent = { pull: 0, ready: 0 };
   #last = performance.now();
+  #nextDns = DNS_AFTER_MS;
 
   spend(on: 'pull' | 'ready'): void {
     const now = performance.now();
     this.#spent[on] += now - this.#last;
     this.#last = now;
+  }
+
+  dnsIsDue(): boolean {
+    if (this.#spent.ready < this.#nextDns) return false;
+    this.#nextDns = this.#spent.ready + DNS_EVERY_MS;
+    return true;
   }
 
   exceeded({ readySeconds, pullSeconds }: WaitOptions): 'pull' | 'ready' | undefined {
