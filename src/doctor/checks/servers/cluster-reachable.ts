@@ -10,6 +10,7 @@ import { conditionOf, type Condition } from '../../../runtimes/kubernetes/pod-ty
 import { kubeTarget } from '../../../runtimes/kubernetes/target.js';
 import { isOnKubernetes } from '../../../workspace/context.js';
 import { Behind, UP, type Check, type StackPlace, type Trouble } from '../../check.js';
+import { RESTART_COSTS } from './localstack.js';
 
 /** The cluster that the servers are in: what is wrong with it explains everything after it. */
 export const clusterReachable: Check = {
@@ -21,6 +22,10 @@ export const clusterReachable: Check = {
   look: (place) => (place.stack.runtime === 'k3d' ? lookAtK3d(place) : lookAtExisting(place)),
 };
 
+/** As Node words it. */
+const EXPIRED = /certificate has expired/;
+const RENEW =
+  'Have the certificate of its API renewed (`kubeadm certs renew all`; k3s does it when it starts), or set the clock of this machine right';
 const UP_MENDS = '`forge up` brings it back; what the servers hold stays';
 
 async function lookAtK3d({ stack, signal }: StackPlace): Promise<Trouble[]> {
@@ -34,7 +39,18 @@ async function lookAtK3d({ stack, signal }: StackPlace): Promise<Trouble[]> {
   if (access === undefined)
     return told(`The kubeconfig in .forge does not lead to ${name}`, drift.map(({ field, is }) => `${field}: ${is}`).join('; '));
   const why = await whyNotReady(access, node.name, node.startedAt, signal);
-  return why === undefined ? [] : told(`The cluster ${name} runs and cannot be used`, why);
+  if (why === undefined) return [];
+  const title = `The cluster ${name} runs and cannot be used`;
+  // `up` would wait for it in vain.
+  if (EXPIRED.test(why))
+    return [
+      {
+        title,
+        cause: why,
+        remedy: `\`docker restart ${node.name}\`: k3s renews its certificates when it starts; then \`forge up\`. LocalStack is restarted with it: ${RESTART_COSTS}`,
+      },
+    ];
+  return told(title, why);
 }
 
 /** What Docker lacks is told by a check of its own. */
@@ -57,7 +73,8 @@ async function lookAtExisting({ stack, signal }: StackPlace): Promise<Trouble[]>
     signal.throwIfAborted();
     if (!(error instanceof ForgeError)) throw error;
     const title = `The cluster of context ${stack.config.kubernetes.context ?? '(none)'} cannot be used`;
-    return [{ title, cause: error.message, remedy: error.hint ?? 'See `kubectl cluster-info`' }];
+    const remedy = EXPIRED.test(error.message) ? RENEW : (error.hint ?? 'See `kubectl cluster-info`');
+    return [{ title, cause: error.message, remedy }];
   }
 }
 
