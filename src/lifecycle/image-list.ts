@@ -9,14 +9,20 @@ import { nodeImages } from '../runtimes/k3d/images.js';
 import { clusterName } from '../runtimes/k3d/name.js';
 import { qualified } from '../runtimes/k3d/reference.js';
 import { clusterState } from '../runtimes/k3d/state.js';
+import { systemImages } from '../runtimes/k3d/system-images.js';
 import type { StackContext } from '../workspace/context.js';
 
 export interface NeededImage {
   name: string;
   image: string;
+  /**
+   * Nothing fails without it: the cluster may get it by itself. Its own name in there, where it has another one. Such an image is
+   * listed where this machine has it.
+   */
+  optional?: string;
 }
 
-export interface ImageState extends NeededImage {
+export interface ImageState extends Omit<NeededImage, 'optional'> {
   /** Whether this machine's Docker has it, and its size there. */
   here: boolean;
   bytes: number | null;
@@ -31,7 +37,7 @@ export interface ImageList {
   bytes: number;
 }
 
-/** What the stack needs; what k3s holds itself (pause, CoreDNS, …) is not among it. */
+/** What the stack needs. On k3d these are also images of k3s' own (pause, CoreDNS), which its node pulls where it can. */
 export async function imagesNeeded(stack: StackContext, signal: AbortSignal): Promise<NeededImage[]> {
   const isOwn = stack.runtime === 'k3d';
   const servers = componentsOf(stack).flatMap(({ kubernetes }) => kubernetes.images);
@@ -40,7 +46,8 @@ export async function imagesNeeded(stack: StackContext, signal: AbortSignal): Pr
   const names = [...new Set([...(isOwn ? (['k3s'] as const) : []), ...servers, ...more])];
   const helper = isOwn ? await helperImage(stack, signal) : [];
   const images = await imagesHere(stack, names, signal);
-  return [...names.map((name) => ({ name, image: imageOf({ images }, name) })), ...helper];
+  const system = isOwn ? systemImages(stack).map(({ name, image, inNode }) => ({ name, image, optional: inNode })) : [];
+  return [...names.map((name) => ({ name, image: imageOf({ images }, name) })), ...helper, ...system];
 }
 
 /** k3d's helper is of k3d's own version: where there is no k3d, nobody knows which. */
@@ -51,13 +58,15 @@ async function helperImage(stack: StackContext, signal: AbortSignal): Promise<Ne
 
 export async function stateOfImages(stack: StackContext, signal: AbortSignal, needed?: NeededImage[]): Promise<ImageList> {
   const held = stack.runtime === 'k3d' ? await heldByCluster(stack, signal) : undefined;
-  const images = await Promise.all(
-    (needed ?? (await imagesNeeded(stack, signal))).map(async ({ name, image }): Promise<ImageState> => {
+  const looked = await Promise.all(
+    (needed ?? (await imagesNeeded(stack, signal))).map(async ({ name, image, optional }): Promise<ImageState[]> => {
       const local = await localImage(image, { signal });
-      const inCluster = held === undefined ? null : held.has(qualified(image));
-      return { name, image, here: local !== undefined, bytes: local?.bytes ?? null, inCluster };
+      if (local === undefined && optional !== undefined) return [];
+      const inCluster = held === undefined ? null : held.has(qualified(optional ?? image));
+      return [{ name, image, here: local !== undefined, bytes: local?.bytes ?? null, inCluster }];
     }),
   );
+  const images = looked.flat();
   return { images, complete: images.every(({ here }) => here), bytes: images.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0) };
 }
 

@@ -6,6 +6,7 @@ import { dockerEngine } from '../clients/docker.js';
 import { ForgeError, messageOf, usageError } from '../errors.js';
 import { ensureLocal, imageMissing } from '../runtimes/k3d/images.js';
 import { isDigest } from '../runtimes/k3d/reference.js';
+import { tryPullSystemImages } from '../runtimes/k3d/system-images.js';
 import { fileError } from '../workspace/atomic.js';
 import type { StackContext } from '../workspace/context.js';
 import { imagesNeeded, stateOfImages, type ImageList } from './image-list.js';
@@ -33,8 +34,10 @@ const PULLS = 4;
 export async function pullImages(options: ImageOptions & { progress: (text: string) => void }): Promise<ImageList & { pulled: string[] }> {
   const { signal, progress } = options;
   const stack = await imageStack(options);
-  const before = await stateOfImages(stack, signal);
-  const wanted = before.images.filter(({ here }) => !here).map(({ image }) => image);
+  const needed = await imagesNeeded(stack, signal);
+  const before = await stateOfImages(stack, signal, needed);
+  const here = new Set(before.images.filter((one) => one.here).map(({ image }) => image));
+  const wanted = needed.filter(({ image }) => !here.has(image));
   const failed: unknown[] = [];
   const pulled: string[] = [];
   const doing = new Map<string, string>();
@@ -44,14 +47,14 @@ export async function pullImages(options: ImageOptions & { progress: (text: stri
     );
   const queue = [...wanted];
   const worker = async (): Promise<void> => {
-    for (let image = queue.shift(); image !== undefined; image = queue.shift()) {
-      const reference = image;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { image: reference, optional } = next;
       try {
         await ensureLocal(reference, { signal, offline: false, progress: (text) => (doing.set(reference, text), show()) });
         pulled.push(reference);
       } catch (error) {
         signal.throwIfAborted();
-        failed.push(error);
+        if (optional === undefined) failed.push(error);
       }
       doing.delete(reference);
       show();
@@ -59,7 +62,7 @@ export async function pullImages(options: ImageOptions & { progress: (text: stri
   };
   await Promise.all(Array.from({ length: PULLS }, worker));
   if (failed.length > 0) throw together(failed);
-  return { ...(await stateOfImages(stack, signal)), pulled };
+  return { ...(await stateOfImages(stack, signal, needed)), pulled };
 }
 
 function together(failed: unknown[]): unknown {
@@ -78,15 +81,18 @@ export interface SavedImages {
 /** Writes all that the stack needs to one archive, whole or not at all. */
 export async function saveStackImages(options: ImageOptions & { file: string }): Promise<SavedImages> {
   const { signal } = options;
-  const { images } = await stateOfImages(await imageStack(options), signal);
-  const missing = images.filter(({ here }) => !here).map(({ image }) => image);
+  const stack = await imageStack(options);
+  const needed = (await stateOfImages(stack, signal)).images;
+  const missing = needed.filter(({ here }) => !here).map(({ image }) => image);
   if (missing.length > 0) throw imageMissing(missing);
-  const references = images.map(({ image }) => image);
-  refuseDigests(references);
+  refuseDigests(needed.map(({ image }) => image));
   const file = path.resolve(options.file);
   const folder = path.dirname(file);
   if (!(await stat(folder).catch(() => undefined))?.isDirectory())
     throw usageError({ code: 'FOLDER_MISSING', message: `There is no folder ${folder}`, hint: 'Make it, or name a file in another one' });
+  // A cluster of this machine has pulled these itself, so that Docker may have none: the other machine cannot.
+  if (stack.runtime === 'k3d') await tryPullSystemImages(stack, { signal, progress: () => undefined });
+  const references = (await stateOfImages(stack, signal)).images.map(({ image }) => image);
   const temporary = path.join(folder, `.${path.basename(file)}.${process.pid}.tmp`);
   try {
     // Docker would say what is wrong with the folder less plainly.

@@ -8,6 +8,7 @@ import { readKubeconfig } from '../runtimes/k3d/kubeconfig.js';
 import { clusterName } from '../runtimes/k3d/name.js';
 import { missingFolders } from '../runtimes/k3d/ready.js';
 import { ownCluster, type OwnCluster } from '../runtimes/k3d/state.js';
+import { systemImagesToBring } from '../runtimes/k3d/system-images.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
 
 const schema = z.strictObject({});
@@ -45,8 +46,18 @@ async function observeRunning(
 ): Promise<Observation> {
   const { drift, access } = await readKubeconfig(stack.workspace, name, apiPort(node));
   if (access === undefined) return drifted(`the kubeconfig in .forge is not that of ${name}`, drift);
+  const bringable = systemImagesToBring(stack, name, signal);
+  // In a node that is not ready nobody tells them, and that is said first.
+  bringable.catch(() => undefined);
   const [why, folders] = await Promise.all([whyNotReady(access, node.name, node.startedAt, signal), missingFolders(name, signal)]);
   if (why !== undefined) return drifted(`${name} runs, but ${why}`, [{ field: 'state', is: why, should: 'ready' }]);
+  const images = await bringable;
+  if (images.length > 0) {
+    const missing = images.map(({ inNode }) => inNode).join(', ');
+    return drifted(`images of its own are missing in ${name}, and are on this machine: ${missing}`, [
+      { field: 'images', is: `without ${missing}`, should: 'all of them' },
+    ]);
+  }
   if (folders.length === 0) return { state: 'in-sync' };
   return drifted(`folders for data are missing in ${name}`, [
     { field: 'folders', is: `without ${folders.join(', ')}`, should: 'all of them' },

@@ -10,6 +10,7 @@ import { IMAGE_NAMES } from '../../src/config/schema.js';
 import { imageOf } from '../../src/runtimes/k3d/config.js';
 import { nodeImages } from '../../src/runtimes/k3d/images.js';
 import { qualified } from '../../src/runtimes/k3d/reference.js';
+import { systemImages } from '../../src/runtimes/k3d/system-images.js';
 import { sandbox, type Sandbox } from '../helpers/forge.js';
 import { command } from '../helpers/k3d-world-docker.js';
 import { ownClusterAt, type OwnCluster } from '../helpers/own-cluster.js';
@@ -217,6 +218,17 @@ describe('images in the node', () => {
       { what: 'the kubelet to try', timeoutMs: 60_000 },
     );
     expect(reason).not.toMatch(/ErrImageNeverPull|ErrImagePull|ImagePullBackOff/);
+  });
+
+  test("one of k3s' own that the node has lost, and this machine has, is brought in again", ONCE, async () => {
+    await world.reopen();
+    const pause = systemImages(world.stack).find(({ name }) => name === 'k3s-pause')!.image;
+    await command('docker', 'image', 'inspect', pause).catch(() => command('docker', 'pull', '--quiet', pause));
+    expect(await world.observe()).toEqual({ state: 'in-sync' });
+    await command('docker', 'exec', world.node, 'ctr', '-n', 'k8s.io', 'images', 'rm', qualified(pause));
+    expect(await world.observe()).toMatchObject({ state: 'drifted', message: expect.stringContaining(pause) as string });
+    expect(await world.up()).toMatch(/; mended$/);
+    expect((await nodeImages(world.name)).has(qualified(pause))).toBe(true);
   });
 
   test('list knows what the cluster has', ONCE, async () => {

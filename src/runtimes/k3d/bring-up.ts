@@ -13,6 +13,7 @@ import { clusterName } from './name.js';
 import { hasLostK3s } from './node.js';
 import { awaitCluster, makeFolders, missingFolders } from './ready.js';
 import { ownCluster, type OwnCluster } from './state.js';
+import { bringSystemImages, tryPullSystemImages } from './system-images.js';
 
 /** A new node is ready in 15 s on a laptop; after a reboot everything starts at once. */
 const READY_SECONDS = 180;
@@ -40,7 +41,11 @@ export async function bringUpCluster(stack: StackContext, { signal, progress, wa
   waitingFor('the images of the cluster');
   const toolsImageUsed = toolsImage(stack, await k3dVersion({ signal }));
   const ensure = (image: string) => ensureLocal(image, { signal, progress, offline: stack.orders?.offline ?? false });
-  if (found.state !== 'running' || drift.length > 0) await Promise.all([ensure(toolsImageUsed), ensure(imageOf(stack, 'k3s'))]);
+  const isStarted = found.state !== 'running' || drift.length > 0;
+  if (isStarted) await Promise.all([ensure(toolsImageUsed), ensure(imageOf(stack, 'k3s'))]);
+  // The node pulls its own images from the registry of the world, whatever mirror there is.
+  if (isStarted && stack.config.images.mirror !== undefined && stack.orders?.offline !== true)
+    await tryPullSystemImages(stack, { signal, progress });
 
   const bringUp = async (env: NodeJS.ProcessEnv): Promise<Done> => {
     const work: Work = { stack, env, signal, progress };
@@ -67,7 +72,10 @@ export async function bringUpCluster(stack: StackContext, { signal, progress, wa
     }
   };
   const done = await withK3dEnvironment(stack.workspace, bringUp, { toolsImage: toolsImageUsed });
-  await makeFolders(found.name, await missingFolders(found.name, signal), signal);
+  await Promise.all([
+    missingFolders(found.name, signal).then((folders) => makeFolders(found.name, folders, signal)),
+    bringSystemImages(stack, found.name, { signal, progress }),
+  ]);
   return done;
 }
 
