@@ -59,9 +59,15 @@ function rememberKubeconfig(file: string): void {
     rememberSecret(value ?? '');
 }
 
-/** Names that say that a secret follows, in the languages of the files of a stack. */
+/**
+ * Names that say that a secret follows, in the languages of the files of a stack, also in JSON that is a text of JSON. In quotes it
+ * goes on to the same quote, or to the end of a line that was cut off; else to the end of the word.
+ */
 const NAMED =
-  /((?:password|passwd|secret|access[-_.]?key|api[-_.]?key|client[-_.]?key-data|credential|token)[\w.-]*["']?\s*(?:[:=]|=>)\s*)(["']?)([^\s"',;]{6,})\2/gi;
+  /((?:password|passwd|secret|access[-_.]?key|api[-_.]?key|client[-_.]?key-data|credential|token)[\w.-]*(?:\\*["'])?\s*(?:=>|[:=])\s*)(?:(\\*["'])((?:(?!\2)(?:\\.|.)|\2\2)*)(\2|$)|([^\s"',;]+))/gim;
+/** Shorter ones mask ordinary words, as in `tokens: 4`. */
+const SHORTEST = 6;
+const HEADER = /(\bauthorization\W{1,8}(?:bearer|basic)\s+)[^\s"',;\]\\]+/gi;
 /** With a password, or so long that it is one (`https://TOKEN@host`). */
 const USER_INFO = /(:\/\/)(?:[^\s/@"':]*:[^\s/@"']+|[^\s/@"':]{16,})@/g;
 const KEY_BLOCK = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g;
@@ -70,10 +76,12 @@ const HARMLESS = /^(\*{3}|\$|\{|<|\/|true$|false$|null$|none$|undefined$|org\.|c
 
 /** Masks what is known, and what looks like a secret: those of before, which nobody knows any more. */
 export const scrub = (text: string): string =>
-  redact(text)
-    .replace(KEY_BLOCK, '***')
-    .replace(USER_INFO, '$1***@')
-    .replace(NAMED, (whole, name: string, quote: string, value: string) => (HARMLESS.test(value) ? whole : `${name}${quote}***${quote}`));
+  redact(text).replace(KEY_BLOCK, '***').replace(USER_INFO, '$1***@').replace(HEADER, '$1***').replace(NAMED, masked);
+
+function masked(whole: string, name: string, open = '', quoted = '', close = '', word = ''): string {
+  const value = quoted || word;
+  return value.length < SHORTEST || HARMLESS.test(value) ? whole : `${name}${open}***${close}`;
+}
 
 function entriesOf(folder: string): string[] {
   try {

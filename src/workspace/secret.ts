@@ -34,13 +34,13 @@ export class Secret {
 }
 
 /**
- * Makes `redact` mask this value, and the forms in which it would show elsewhere (base64 also inside a longer text, JSON, URL,
- * SQL). Shorter ones than SHORTEST_SECRET are left out.
+ * Makes `redact` mask this value, and the forms in which it would show elsewhere (base64 also inside a longer text, JSON and JSON
+ * in a text of JSON, URL, form, SQL). Shorter ones than SHORTEST_SECRET are left out.
  */
 export function rememberSecret(value: string): void {
   if (value.length < SHORTEST_SECRET || known.has(value)) return;
-  for (const form of [value, ...base64Forms(value), JSON.stringify(value).slice(1, -1), encoded(value), value.replaceAll("'", "''")])
-    known.add(form);
+  const plain = [value, ...sqlForms(value)];
+  for (const form of [...plain, ...plain.flatMap(jsonForms), ...base64Forms(value), ...urlForms(value)]) known.add(form);
   // Longest first, so that a secret inside another one leaves no remainder.
   ordered = [...known].sort((a, b) => b.length - a.length);
 }
@@ -62,11 +62,31 @@ function base64Forms(value: string): string[] {
   return [bytes.toString('base64'), ...inside].flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
 }
 
-function encoded(value: string): string {
+/** In single quotes; of PostgreSQL's constants also those that begin with E, where a backslash is doubled. */
+function sqlForms(value: string): string[] {
+  const quoted = value.replaceAll("'", "''");
+  return [quoted, quoted.replaceAll('\\', '\\\\')];
+}
+
+function jsonForms(value: string): string[] {
+  const inside = (text: string): string => JSON.stringify(text).slice(1, -1);
+  return [inside(value), inside(inside(value))];
+}
+
+/** As a part of a URL, as a whole one, and as a form is sent; hexadecimal digits may be small or capital. */
+function urlForms(value: string): string[] {
+  const form = new URLSearchParams([['', value]]).toString().slice(1);
+  const all = [form, ...[encodeURIComponent, encodeURI].flatMap((encode) => encodedBy(encode, value))];
+  // RFC 3986 has these reserved, and encodeURIComponent leaves them.
+  const strict = all.map((text) => text.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`));
+  return [...all, ...strict].flatMap((text) => [text, text.replace(/%[0-9A-F]{2}/g, (part) => part.toLowerCase())]);
+}
+
+function encodedBy(encode: (text: string) => string, value: string): string[] {
   try {
-    return encodeURIComponent(value);
+    return [encode(value)];
   } catch {
     // Half of a surrogate pair cannot stand in a URL.
-    return value;
+    return [];
   }
 }

@@ -175,6 +175,16 @@ describe('what looks like a secret is masked too', () => {
     ['s3.secret-access-key: AbCdEf123', 's3.secret-access-key: ***'],
     ['"clientSecret": "AbCdEf123"', '"clientSecret": "***"'],
     ['https://me:word@registry.example/x', 'https://***@registry.example/x'],
+    ['{"body":"{\\"password\\":\\"of-before\\",\\"user\\":\\"me\\"}"}', '{"body":"{\\"password\\":\\"***\\",\\"user\\":\\"me\\"}"}'],
+    ['\\\\\\"clientSecret\\\\\\": \\\\\\"AbC def;12\\\\\\"}', '\\\\\\"clientSecret\\\\\\": \\\\\\"***\\\\\\"}'],
+    ["password = 'with blanks, and a comma', user = 'me'", "password = '***', user = 'me'"],
+    ["'password' = 'of''before',", "'password' = '***',"],
+    ['{"password":"of\\"before","user":"me"}', '{"password":"***","user":"me"}'],
+    [`"password": "", "user": "me"`, `"password": "", "user": "me"`],
+    ['"password": "cut off at the end\nand more', '"password": "***\nand more'],
+    ['Authorization: Bearer eyJhbGciOi.J9', 'Authorization: Bearer ***'],
+    ["-H 'authorization: basic dXNlcjpw'", "-H 'authorization: basic ***'"],
+    ['{"headers":"{\\"Authorization\\":\\"Bearer abc.def\\"}"}', '{"headers":"{\\"Authorization\\":\\"Bearer ***\\"}"}'],
     ['-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----', '***'],
   ])('%s', (text, masked) => expect(scrub(text)).toBe(masked));
 

@@ -31,13 +31,23 @@ describe('Secret', () => {
   });
 });
 
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
 describe('redact', () => {
   const forms = (secret: string): string[] => [
     secret,
     Buffer.from(secret).toString('base64'),
-    JSON.stringify(secret).slice(1, -1),
-    encodeURIComponent(secret),
+    inJson(secret),
     secret.replaceAll("'", "''"),
+    // In the constants of PostgreSQL that begin with E.
+    secret.replaceAll("'", "''").replaceAll('\\', '\\\\'),
+    ...[secret, secret.replaceAll("'", "''")].map((text) => inJson(inJson(text))),
+    inJson(secret.replaceAll("'", "''")),
+    ...[encodeURIComponent(secret), encodeURI(secret), new URLSearchParams({ x: secret }).toString().slice(2)].flatMap((text) => [
+      text,
+      text.replace(/%../g, (part) => part.toLowerCase()),
+      text.replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`),
+    ]),
   ];
 
   it('takes a large text in a moment', () => {
@@ -74,6 +84,23 @@ describe('redact', () => {
         }
       }),
     );
+  });
+
+  it.each([
+    ['a form', 'grant_type=client_credentials&client_secret=a%27b%22c+%26%5C&scope=all'],
+    ['a URL', 'http://h/token?secret=a%27b%22c%20%26%5c'],
+    ['a document in a document', JSON.stringify({ body: JSON.stringify({ secret: `a'b"c &\\` }) })],
+    ['a statement in a log line', JSON.stringify({ statement: `ALTER ROLE views PASSWORD 'a''b"c &\\'` })],
+    ['a statement with an E', `ALTER ROLE views PASSWORD E'a''b"c &\\\\'`],
+  ])('masks it in %s', (_, text) => {
+    new Secret(`a'b"c &\\`);
+    expect(redact(text)).toContain('***');
+    expect(redact(text)).not.toMatch(/a(%27|''|')b/);
+  });
+
+  it('takes a value with half of a surrogate pair', () => {
+    new Secret('half\ud800of-it');
+    expect(redact('x half\ud800of-it y')).toBe('x *** y');
   });
 
   it('masks values that hold one another, whichever came first', () => {
