@@ -11,7 +11,7 @@ const NAMESPACE = 'kube-system';
  * The error for a workload that waits because the cluster's DNS, by which servers find each other, does not come up; undefined
  * where it runs, is just starting, or may not be looked at.
  */
-export async function dnsError(client: KubeClient, ref: KubeRef, signal: AbortSignal): Promise<ForgeError | undefined> {
+export async function dnsError(client: KubeClient, ref: KubeRef, since: number, signal: AbortSignal): Promise<ForgeError | undefined> {
   try {
     const { items: pods } = await client.list<Pod>(
       { apiVersion: 'v1', kind: 'Pod', namespace: NAMESPACE, labels: 'k8s-app=kube-dns' },
@@ -20,9 +20,11 @@ export async function dnsError(client: KubeClient, ref: KubeRef, signal: AbortSi
     if (pods.some(({ status }) => conditionOf(status?.conditions, 'Ready')?.status === 'True')) return undefined;
     const { items: events } = await client.list<KubeEvent>({ apiVersion: 'v1', kind: 'Event', namespace: NAMESPACE }, { signal });
     for (const pod of pods) {
-      const failure = podFailure({ pod, events: events.filter(({ involvedObject }) => involvedObject?.uid === pod.metadata.uid) });
-      if (failure === undefined) continue;
-      const isImage = /^(IMAGE|SANDBOX_IMAGE)_/.test(failure.code);
+      const own = events.filter(({ involvedObject }) => involvedObject?.uid === pod.metadata.uid);
+      const failure = podFailure({ pod, events: own, since });
+      const isImage = /^(IMAGE|SANDBOX_IMAGE)_/.test(failure?.code ?? '');
+      // What may pass by itself is nothing to give up for.
+      if (failure === undefined || (failure.graceMs !== undefined && !isImage)) continue;
       return serverError({
         code: 'CLUSTER_DNS_DOWN',
         message: [

@@ -74,7 +74,7 @@ async function untilReady(
       await mendPods(client, view, { workspace: options.workspace, since, signal, progress });
       const failure = await findFailure(client, view, { images: options.images ?? {}, since, firstSeen, signal });
       if (failure !== undefined) {
-        if (failure.inMs === undefined) throw await whyFailed(client, ref, failure.found, view, signal);
+        if (failure.inMs === undefined) throw await whyFailed(client, ref, failure.found, view, { since, signal });
         pause = Math.min(pause, failure.inMs);
       }
       progress?.(progressText(view));
@@ -82,7 +82,7 @@ async function untilReady(
     const isPulling = view !== undefined && view.pods.some((pod) => pullsOf(pod, eventsOf(view, pod.metadata.uid)).length > 0);
     budget.spend(isPulling ? 'pull' : 'ready');
     if (budget.dnsIsDue()) {
-      const dns = await dnsError(client, ref, signal);
+      const dns = await dnsError(client, ref, since, signal);
       if (dns !== undefined) throw dns;
     }
     const tooLong = budget.exceeded(options);
@@ -92,8 +92,14 @@ async function untilReady(
 }
 
 /** A server that finds no other often ends: then what it says of it is not the reason. */
-async function whyFailed(client: KubeClient, ref: KubeRef, found: Found, view: WorkloadView, signal: AbortSignal): Promise<ForgeError> {
-  const dns = found.failure.code === 'CONTAINER_CRASHED' ? await dnsError(client, ref, signal) : undefined;
+async function whyFailed(
+  client: KubeClient,
+  ref: KubeRef,
+  found: Found,
+  view: WorkloadView,
+  { since, signal }: { since: number; signal: AbortSignal },
+): Promise<ForgeError> {
+  const dns = found.failure.code === 'CONTAINER_CRASHED' ? await dnsError(client, ref, since, signal) : undefined;
   return dns ?? failureError(client, ref, found, view.events, signal);
 }
 

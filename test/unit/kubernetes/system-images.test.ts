@@ -133,10 +133,17 @@ describe('a wait', () => {
     expect((await errorOf(cluster(crashed, { pods: [] }))).code).toBe('CONTAINER_CRASHED');
   });
 
+  const restarted: Pod['status'] = {
+    phase: 'Running',
+    containerStatuses: [
+      { name: 'coredns', restartCount: 4, state: { running: {} }, lastState: { terminated: { exitCode: 255, finishedAt: ago(0) } } },
+    ],
+  };
   const ready = { ...coredns, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
   it.each<[string, Parameters<typeof cluster>[1]]>([
     ['one of its pods serves', { pods: [coredns, ready] }],
     ['it is just starting', { pods: [podOf('coredns-1', 'kube-system', { status: creating })] }],
+    ['it starts again after its node has', { pods: [podOf('coredns-1', 'kube-system', { age: 3600, status: restarted })] }],
     ['nobody may look', 'forbidden'],
   ])('goes on where %s', async (_what, dns) => {
     later(20_000);
