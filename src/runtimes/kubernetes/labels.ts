@@ -59,8 +59,8 @@ export function withLabels(object: KubeObject, owner: Ownership): KubeObject {
   const spec = labelled['spec'] as { template?: Labelled; jobTemplate?: Labelled & { spec?: { template?: Labelled } } } | undefined;
   const claims = (labelled['spec'] as { volumeClaimTemplates?: Labelled[] } | undefined)?.volumeClaimTemplates;
   add(labelled, ownLabels(owner));
-  const { selector } = (labelled['spec'] ?? {}) as { selector?: Record<string, string> };
-  if (labelled.kind === 'Service' && selector !== undefined) selector[WORKSPACE] = owner.workspace;
+  const { selector } = (labelled['spec'] ?? {}) as { selector?: Record<string, string> | null };
+  if (labelled.kind === 'Service' && selector) selector[WORKSPACE] = owner.workspace;
   if (!hasPods(labelled)) return labelled;
   for (const pods of [spec?.template, spec?.jobTemplate, spec?.jobTemplate?.spec?.template])
     if (pods !== undefined) add(pods, common(owner));
