@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
 import { ForgeCommand } from '../src/cli/base-command.js';
-import { legLines } from '../src/cli/proof.js';
+import { flowVerdict, legLines } from '../src/cli/proof.js';
 import type { VerifyResult } from '../src/cli/schemas.js';
 import { ExitCode } from '../src/errors.js';
 
@@ -29,16 +29,14 @@ export default class Verify extends ForgeCommand<VerifyResult> {
     return result;
   }
 
-  protected override render({ healthy, legs, latency }: VerifyResult): string {
+  protected override render(result: VerifyResult): string {
+    const { legs, latency } = result;
     const times =
       latency === undefined
         ? []
         : [
             `Latency: view p50 ${latency.view.p50} ms, p99 ${latency.view.p99} ms; table p50 ${latency.table.p50} ms, p99 ${latency.table.p99} ms`,
           ];
-    const verdict = healthy
-      ? 'Events flow.'
-      : `Events do not flow: ${legs.find(({ ok }) => !ok)?.name}. \`forge doctor\` says why, and how to mend it.`;
-    return [legLines(legs), ...times, verdict].join('\n');
+    return [legLines(legs), ...times, flowVerdict(result)].join('\n');
   }
 }
