@@ -12,6 +12,7 @@ import { parse, stringify } from 'yaml';
 import { packageRoot } from '../src/cli/paths.js';
 import { componentsOf } from '../src/components/index.js';
 import { loadDefinition, renderArgs } from '../src/lifecycle/graph.js';
+import { imagesHere } from '../src/runtimes/k3d/choice.js';
 import { openSession } from '../src/lifecycle/session.js';
 import { holds } from '../src/playbook/task.js';
 import { makeFolders, missingFolders } from '../src/runtimes/k3d/ready.js';
@@ -96,7 +97,9 @@ async function made() {
   const { stack } = await openSession({ folder: workspace, cacheDir, packageRoot: packageRoot() });
   const { tasks } = await loadDefinition(packageRoot(), stack.stack);
   const imported = tasks.filter((task) => task.module === 'k3d.image' && holds(task.when, stack));
-  const images = imported.map((task) => stack.images[(renderArgs(task, stack) as { image: string }).image]!);
+  const names = imported.map((task) => (renderArgs(task, stack) as { image: string }).image);
+  const used = await imagesHere(stack, names, AbortSignal.timeout(30_000));
+  const images = names.map((name) => used[name]!);
   const workloads = componentsOf(stack).flatMap(({ kubernetes: { namespace, workloads } }) =>
     workloads.map((one) => ({ ...one, namespace })),
   );

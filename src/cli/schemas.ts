@@ -140,7 +140,11 @@ const env = z
 const images = {
   images: z.array(
     z.object({
-      name: z.string().describe('As images in forge.yaml name it; k3d-tools is a helper of k3d itself'),
+      name: z
+        .string()
+        .describe(
+          'As images in forge.yaml name it; k3d-tools is a helper of k3d itself, k3s-pause and k3s-coredns are what k3s pulls at its start',
+        ),
       image: z.string().describe('Its reference'),
       here: z.boolean().describe("Whether this machine's Docker has it"),
       bytes: count.nullable().describe('null when it is not here'),

@@ -1,4 +1,4 @@
-import { serverError, usageError } from '../errors.js';
+import { usageError } from '../errors.js';
 import { leadPorts } from '../runtimes/kubernetes/access.js';
 import { forwardsOf, runningConnect } from '../runtimes/kubernetes/connect.js';
 import type { Forward } from '../runtimes/kubernetes/forward.js';
@@ -6,7 +6,7 @@ import { dialer } from '../runtimes/kubernetes/service.js';
 import { kubeTarget } from '../runtimes/kubernetes/target.js';
 import type { StackContext } from '../workspace/context.js';
 import { followPods, isOver, untilChanged } from './connect-follow.js';
-import { openSession, type Session, type SessionOptions } from './session.js';
+import { openSession, requireUp, type Session, type SessionOptions } from './session.js';
 
 export interface ConnectOptions extends SessionOptions {
   signal: AbortSignal;
@@ -67,13 +67,9 @@ export async function connectStack(options: ConnectOptions): Promise<ConnectResu
   return { ...result, changes, seconds: Math.round((performance.now() - started) / 100) / 10 };
 }
 
-function refuse({ isKnown, stack }: Session): void {
-  if (!isKnown)
-    throw serverError({
-      code: 'NOT_UP',
-      message: 'No stack was brought up in this workspace',
-      hint: 'Start it with `forge up --runtime kubernetes --context NAME`',
-    });
+function refuse(session: Session): void {
+  requireUp(session, 'Start it with `forge up --runtime kubernetes --context NAME`');
+  const { stack } = session;
   const needless = stack.runtime !== 'kubernetes' || stack.config.kubernetes.access === 'direct';
   if (needless)
     throw usageError({

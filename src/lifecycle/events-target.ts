@@ -1,7 +1,6 @@
-import { serverError } from '../errors.js';
 import type { StackContext } from '../workspace/context.js';
 import { runtimeOf } from './runtime.js';
-import { openSession, type SessionOptions } from './session.js';
+import { openSession, requireUp, type SessionOptions } from './session.js';
 
 export interface EventsTargetOptions extends SessionOptions {
   bootstrapServers?: string | undefined;
@@ -49,14 +48,9 @@ async function ofStack(stack: StackContext, { topic, variables, signal, note }: 
 }
 
 async function requireStack(options: SessionOptions): Promise<StackContext> {
-  const { stack, isKnown } = await openSession(options);
-  if (isKnown) return stack;
-  // Whoever listens on the default port then is a stranger.
-  throw serverError({
-    code: 'NOT_UP',
-    message: 'No stack was brought up in this workspace',
-    hint: 'Start it with `forge up`, or name a broker with --bootstrap-servers',
-  });
+  const session = await openSession(options);
+  requireUp(session, 'Start it with `forge up`, or name a broker with --bootstrap-servers');
+  return session.stack;
 }
 
 const plain = (server: string): string => server.replace(/^localhost:/, '127.0.0.1:');

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { findPolaris, installedPolaris, type PolarisSearch } from '../components/polaris/distribution.js';
 import { whyNotK3d } from '../runtimes/k3d/require.js';
 import type { CatalogName, Orders, RuntimeName } from '../workspace/context.js';
+import { serverError } from '../errors.js';
 import { openStack, type OpenedStack } from '../workspace/open.js';
 
 export interface SessionOptions {
@@ -42,6 +43,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     resolveRuntime: () => resolveRuntime(options),
     resolveCatalog: (config) => resolveCatalog({ config, cacheDir: options.cacheDir, signal: options.signal }, options),
   });
+}
+
+/**
+ * Before the first `up`, whoever listens on the default ports is a stranger.
+ * @throws ForgeError NOT_UP (exit 4)
+ */
+export function requireUp({ isKnown }: Pick<Session, 'isKnown'>, hint = 'Start it with `forge up`'): void {
+  if (!isKnown) throw serverError({ code: 'NOT_UP', message: 'No stack was brought up in this workspace', hint });
 }
 
 /** `auto`: k3d where Docker answers and k3d is there, else processes; `up` says why. */

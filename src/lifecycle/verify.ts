@@ -1,11 +1,10 @@
 import { probeFlow, type Latency } from '../doctor/probe.js';
 import { beforeGame, type Expectations, type Played } from '../doctor/expected.js';
 import { verifyFlow, type Proof, type VerifyOptions } from '../doctor/verify.js';
-import { serverError } from '../errors.js';
 import type { StackContext } from '../workspace/context.js';
 import { loadDefinition, pipelineOf } from './graph.js';
 import { runtimeOf } from './runtime.js';
-import { openSession, type SessionOptions } from './session.js';
+import { openSession, requireUp, type SessionOptions } from './session.js';
 
 export interface VerifyStackOptions {
   probe: boolean;
@@ -23,14 +22,13 @@ export async function expectEvents(stack: StackContext, signal: AbortSignal): Pr
 export type StackProof = Proof & { latency?: { view: Latency; table: Latency } };
 
 /**
- * Proves it of the stack of a workspace. Before the first `up`, whoever listens on the default ports is a stranger.
+ * Proves it of the stack of a workspace.
  * @throws ForgeError NOT_UP (exit 4)
  */
 export async function verifyWorkspace(options: SessionOptions & VerifyStackOptions): Promise<StackProof> {
-  const { stack, isKnown } = await openSession(options);
-  if (!isKnown)
-    throw serverError({ code: 'NOT_UP', message: 'No stack was brought up in this workspace', hint: 'Start it with `forge up`' });
-  return verifyStack(stack, options);
+  const session = await openSession(options);
+  requireUp(session);
+  return verifyStack(session.stack, options);
 }
 
 /** Proves that events flow; with `probe` by sending some. */
