@@ -119,10 +119,12 @@ async function describe(process: OwnProcess, memory: boolean): Promise<ProcessSt
   };
 }
 
-/** The line of its log that says most about its end: an error among the last ones, else the last. */
+/** The line of its log that says most about its end: an error among the last ones, else the last that is no frame of a stack. */
 async function lastWords(workspace: Workspace, name: string, from: number): Promise<string | undefined> {
   const lines = await lastLogLines(workspace, name, 20, from);
-  const line = lines.findLast((candidate) => /\b(ERROR|FATAL|PANIC)\b|OutOfMemoryError/.test(candidate)) ?? lines.at(-1);
+  const line =
+    lines.findLast((candidate) => /\b(ERROR|FATAL|PANIC)\b|OutOfMemoryError/.test(candidate)) ??
+    lines.findLast((candidate) => !/^\s*(at |\.\.\. \d+ more)/.test(candidate));
   return line?.trim().slice(0, 200);
 }
 

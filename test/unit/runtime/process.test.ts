@@ -134,7 +134,7 @@ describe('a port that a stranger has', () => {
 
 describe('a server that ends', () => {
   it('is dead, with the last words of its log', async () => {
-    await start(serverSpec(place, `console.log('all is well')`));
+    await start(serverSpec(place, `console.log('all is well\\n\\tat java.base/java.lang.Thread.run(Thread.java:840)\\n\\t... 3 more')`));
     const { pid } = await state();
     process.kill(pid ?? 0, 'SIGKILL');
     await dead(pid ?? 0);
