@@ -4,7 +4,8 @@ import { logFile } from '../../runtimes/process/logs.js';
 import type { StackContext } from '../../workspace/context.js';
 import { dataDir, portOf, renderFile, tmpDir } from '../component.js';
 
-export const FLINK_PROCESSES = ['flink-jobmanager', 'flink-taskmanager'] as const;
+export const TASKMANAGER = 'flink-taskmanager';
+export const FLINK_PROCESSES = ['flink-jobmanager', TASKMANAGER] as const;
 export const GATEWAY = 'flink-sql-gateway';
 
 /** Flink's own FLINK_CONF_DIR, in .forge/generated. */

@@ -7,7 +7,7 @@ import type { StackContext } from '../../workspace/context.js';
 import type { Secret } from '../../workspace/secret.js';
 import { dataDir, fingerprintOf, tmpDir, writeWhole, type Component, type ProcessPart, type ServerPackages } from '../component.js';
 import { JAVA_ENV, javaArgs } from '../java.js';
-import { confDir, configFiles, FLINK_PROCESSES, GATEWAY, logConfig } from './config.js';
+import { confDir, configFiles, FLINK_PROCESSES, GATEWAY, logConfig, TASKMANAGER } from './config.js';
 import { flinkValues } from './pods.js';
 import { gatewayProbe, jobmanagerProbe, taskmanagerProbe } from './probe.js';
 
@@ -117,7 +117,7 @@ const asProcess: ProcessPart = {
         ready: jobmanagerProbe(context),
       }),
       await specOf(context, packages, {
-        process: 'flink-taskmanager',
+        process: TASKMANAGER,
         heap: taskmanagerHeap,
         metaspace: 192,
         main: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
