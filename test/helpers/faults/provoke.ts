@@ -15,16 +15,23 @@ const doctor = (box: Runs, args: string[] = [], env: Record<string, string> = {}
 
 /** So many runs find nothing, and can tell everything but what these checks would. */
 export async function expectHealthyRuns(box: Runs, runs: number, silent: string[] = []): Promise<void> {
+  let busy = 0;
   for (let run = 1; run <= runs; run++) {
     const { json, code } = await doctor(box);
-    expect([run, code, json.findings, json.couldNotRun.map(({ id }) => id)], JSON.stringify(json.couldNotRun)).toEqual([
-      run,
-      0,
-      [],
-      silent,
-    ]);
+    // A machine that is too busy to answer in time is told so, which is no false finding; it has to be the exception.
+    if (json.findings.length === 0 && json.couldNotRun.some(({ reason }) => TOO_LATE.test(reason)) && ++busy <= MOST_BUSY) run--;
+    else
+      expect([run, code, json.findings, json.couldNotRun.map(({ id }) => id)], JSON.stringify(json.couldNotRun)).toEqual([
+        run,
+        0,
+        [],
+        silent,
+      ]);
   }
 }
+
+const TOO_LATE = /it took longer than \d+ s$/;
+const MOST_BUSY = 3;
 
 /** Breaks something; doctor names it first, and mends it or has it mended; then nothing is wrong any more. */
 export async function provoke<Box extends Runs>(
