@@ -16,6 +16,7 @@ const chosen = new WeakMap<StackContext, Map<string, Promise<string>>>();
  * one run gets one answer.
  */
 export async function imagesHere(stack: StackContext, names: readonly string[], signal: AbortSignal): Promise<Record<string, string>> {
+  if (names.length === 0) return stack.images;
   const choices = Object.entries(imageChoices(stack.packageRoot, stack.config)).filter(
     ([name, several]) => names.includes(name) && several.length > 1,
   );
