@@ -41,6 +41,8 @@ export function sqlState(error: unknown): string | undefined {
   return undefined;
 }
 
+/** True when the server has no database of that name: nothing that would lie in it is there either. */
+export const isNoDatabase = (error: unknown): boolean => sqlState(error) === '3D000';
 /** True when the server took the connection and refused the user or the password. */
 export const isLoginRefused = (error: unknown): boolean => ['28P01', '28000'].includes(sqlState(error) ?? '');
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { flinkClient, hasEnded, type FlinkClient, type FlinkJob } from '../clients/flink.js';
 import { stackCatalog, tableFacts } from '../clients/iceberg.js';
-import { quoteIdentifier, sqlState, withPostgres } from '../clients/postgresql.js';
+import { isNoDatabase, quoteIdentifier, withPostgres } from '../clients/postgresql.js';
 import { sqlGateway } from '../components/flink/gateway.js';
 import { jobState } from '../components/flink/state.js';
 import {
@@ -91,9 +91,9 @@ export const flinkJob = defineModule<Args>({
       const gatewayUrl = await gatewayUp;
       context.waitingFor(`job ${args.name} to run`);
       const submit = async (from?: SavedState): Promise<void> => {
-        await endRefills(stack.endpoints['flink']!.url, refillName(args), signal);
+        await endRefills(flink, refillName(args), signal);
         if (from === undefined) await emptyViews(args, context);
-        else if (start.refill.length > 0) await refill(args, gatewayUrl, start.refill, context);
+        else if (start.refill.length > 0) await refill(args, flink, gatewayUrl, start.refill, context);
         const { id } = await submitJob({
           flinkUrl: stack.endpoints['flink']!.url,
           gatewayUrl,
@@ -118,7 +118,7 @@ export const flinkJob = defineModule<Args>({
     await sqlGateway(context.stack).stop();
     const jobs = (await flink.jobs()).filter((job) => job.name === args.name && !hasEnded(job));
     for (const job of jobs) await cancelJob(flink, job, context.signal);
-    await endRefills(context.stack.endpoints['flink']!.url, refillName(args), context.signal);
+    await endRefills(flink, refillName(args), context.signal);
   },
 });
 
@@ -171,12 +171,12 @@ function observationOf(finding: JobFinding): Observation {
 
 const refillName = ({ name }: Args): string => `${name}-refill`;
 
-async function refill(args: Args, gatewayUrl: string, views: string[], context: TaskContext): Promise<void> {
+async function refill(args: Args, flink: FlinkClient, gatewayUrl: string, views: string[], context: TaskContext): Promise<void> {
   if (args.refill === undefined) return;
   const name = refillName(args);
   const { text: sql } = await readTemplate(context, args.refill, { job: name, refill: true });
   const { signal, progress } = context;
-  await refillViews({ flinkUrl: context.stack.endpoints['flink']!.url, gatewayUrl, name, sql, views, signal, progress });
+  await refillViews({ flink, gatewayUrl, name, sql, views, signal, progress });
 }
 
 /** Undefined while the script or a table is not there yet. */
@@ -208,12 +208,11 @@ async function viewsOf({ views, database }: Args, context: TaskContext): Promise
     { signal: context.signal },
   ).catch((error: unknown) => {
     // Without the database there is no view either.
-    if (sqlState(error) === NO_DATABASE) return [];
+    if (isNoDatabase(error)) return [];
     throw error;
   });
   return Object.fromEntries(rows.map(({ name, id }) => [name, id]));
 }
-const NO_DATABASE = '3D000';
 
 /** Waits for a job that starts or recovers; false when it ends instead, as one does that somebody has just cancelled. */
 async function runsAgain(flink: FlinkClient, { id, name }: FlinkJob, signal: AbortSignal): Promise<boolean> {

@@ -28,7 +28,6 @@ interface Relation {
   key: string[] | null;
 }
 
-const NO_DATABASE = '3D000';
 const KINDS: Record<string, string> = { r: 'TABLE', v: 'VIEW', m: 'MATERIALIZED VIEW' };
 
 const FIND = `
@@ -67,10 +66,10 @@ export const sqlView = defineModule<Args>({
   timeoutSeconds: 30,
 
   async observe(args, context) {
-    const { sqlState } = await import('../clients/postgresql.js');
+    const { isNoDatabase } = await import('../clients/postgresql.js');
     const [found] = await inDatabase(args, context, (client) => client.query<Relation>(FIND, [args.name])).catch((error: unknown) => {
       // Without the database there is no view either.
-      if (sqlState(error) === NO_DATABASE) return [];
+      if (isNoDatabase(error)) return [];
       throw error;
     });
     if (found === undefined) return { state: 'missing', message: `no view ${args.name}` };
@@ -101,12 +100,12 @@ export const sqlView = defineModule<Args>({
   },
 
   async remove(args, context) {
-    const { quoteIdentifier: quote, sqlState } = await import('../clients/postgresql.js');
+    const { isNoDatabase, quoteIdentifier: quote } = await import('../clients/postgresql.js');
     await inDatabase(args, context, async (client) => {
       const [found] = await client.query<Relation>(FIND, [args.name]);
       if (found?.kind === 'r') await client.query(`DROP TABLE public.${quote(args.name)}`);
     }).catch((error: unknown) => {
-      if (sqlState(error) !== NO_DATABASE) throw error;
+      if (!isNoDatabase(error)) throw error;
     });
   },
 });

@@ -1,11 +1,11 @@
-import { flinkClient, hasEnded, runSql } from '../../clients/flink.js';
+import { hasEnded, runSql, type FlinkClient } from '../../clients/flink.js';
 import { waitUntil } from '../../clients/wait.js';
 import { serverError } from '../../errors.js';
 import { cancelJob } from './job.js';
 import { splitStatements } from './statements.js';
 
 export interface Refill {
-  flinkUrl: string;
+  flink: FlinkClient;
   gatewayUrl: string;
   /** Name of the jobs that fill: not that of the job itself. */
   name: string;
@@ -22,9 +22,8 @@ const INTO = /^(?:\s|--[^\n]*\n)*INSERT\s+INTO\s+`?(\w+)/i;
  * Fills views from what the topic holds now, while the job that keeps them does not run, and waits until that is done.
  * @throws ForgeError SQL_FAILED, REFILL_FAILED
  */
-export async function refillViews({ flinkUrl, gatewayUrl, name, sql, views, signal, progress }: Refill): Promise<void> {
-  const flink = flinkClient(flinkUrl, signal);
-  await endRefills(flinkUrl, name, signal);
+export async function refillViews({ flink, gatewayUrl, name, sql, views, signal, progress }: Refill): Promise<void> {
+  await endRefills(flink, name, signal);
   const statements = splitStatements(sql).filter((statement) => {
     const into = INTO.exec(statement)?.[1];
     return into === undefined || views.includes(into);
@@ -54,8 +53,7 @@ export async function refillViews({ flinkUrl, gatewayUrl, name, sql, views, sign
 }
 
 /** Ends what an interrupted run may have left filling: its older values would be written over newer ones. */
-export async function endRefills(flinkUrl: string, name: string, signal: AbortSignal): Promise<void> {
-  const flink = flinkClient(flinkUrl, signal);
+export async function endRefills(flink: FlinkClient, name: string, signal: AbortSignal): Promise<void> {
   const left = (await flink.jobs()).filter((job) => job.name === name && !hasEnded(job));
   for (const job of left) await cancelJob(flink, job, signal);
 }
