@@ -1,34 +1,102 @@
 // Builds dist/, schemas/, docs/commands/ and oclif.manifest.json. The same sources give the same bytes: CI fails when the committed ones differ.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 
 // The pages are as wide on every terminal; read when oclif is loaded.
 process.env.OCLIF_COLUMNS = '80';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => path.join(root, ...parts);
+/** What is loaded by name, beside the commands: by bin/run.js, by the framework (package.json), and below. */
+const ENTRIES = [
+  'src/cli/main.ts',
+  'src/cli/help.ts',
+  'src/cli/hooks/command-not-found.ts',
+  'src/cli/schemas.ts',
+  'src/config/schema.ts',
+  'src/config/prepared.ts',
+  'src/config/source.ts',
+];
+const load = (file) => import(pathToFileURL(at('dist', 'src', file)).href);
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
 
-// Compiled beside dist/ and put in its place when it is whole: a build that fails leaves the last one usable.
+// Bundled beside dist/ and put in its place when it is whole: a build that fails leaves the last one usable.
 const fresh = at(`dist.${process.pid}`);
-const tsc = [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', at('tsconfig.json'), '--outDir', fresh];
-const { status } = spawnSync(process.execPath, tsc, { cwd: root, stdio: 'inherit' });
-if (status !== 0) {
+try {
+  await bundle(fresh);
+} catch (error) {
   rmSync(fresh, { recursive: true, force: true });
-  process.exit(status ?? 1);
+  // esbuild has printed what is wrong with the sources.
+  if (error.errors === undefined) console.error(error);
+  process.exit(1);
 }
 rmSync(at('dist'), { recursive: true, force: true });
 renameSync(fresh, at('dist'));
+await writeParsed();
 await writeSchemas();
 await writeManifest();
 await writeCommandPages();
 
+/**
+ * One file per command and some that they share: loading several hundred small files costs more than all that most commands do.
+ * The framework and its plugins stay outside because they look for each other on the disk, and what few commands load because it is large.
+ */
+async function bundle(outdir) {
+  const found = readdirSync(at('commands'), { recursive: true }).filter((file) => file.endsWith('.ts'));
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [...found.sort().map((file) => path.join('commands', file)), ...ENTRIES],
+    outbase: '.',
+    outdir,
+    bundle: true,
+    splitting: true,
+    chunkNames: 'shared/[name]-[hash]',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    external: ['@oclif/*', '@kubernetes/*', '@inquirer/*'],
+    // Its entry for Node is CommonJS, whose names a bundle cannot import one by one.
+    alias: { yaml: at('node_modules/yaml/browser/index.js') },
+    // Libraries in CommonJS ask for Node's own modules with `require`.
+    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  });
+  writeFileSync(path.join(outdir, 'LICENSES.txt'), licenses(Object.keys(metafile.inputs)));
+}
+
+/** The licences of the libraries whose code is in the bundle, as they ask for. */
+function licenses(inputs) {
+  const folders = inputs.flatMap((file) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  const texts = [...new Set(folders)].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(at(folder, 'package.json'), 'utf8'));
+    const files = readdirSync(at(folder)).filter((file) => /^licen[cs]e/i.test(file));
+    return [`${name} ${version} (${license})`, ...files.map((file) => readFileSync(at(folder, file), 'utf8').trim())].join('\n\n');
+  });
+  return `${texts.join('\n\n----------\n\n')}\n`;
+}
+
+/** forge's own YAML as src/config/prepared.ts reads it. */
+async function writeParsed() {
+  const [{ parseYaml }, { textHash }] = await Promise.all([load('config/source.js'), load('config/prepared.js')]);
+  const playbooks = readdirSync(at('playbooks'), { recursive: true }).filter((file) => file.endsWith('.yaml'));
+  const files = ['packages.yaml', ...playbooks.sort().map((file) => path.join('playbooks', file))];
+  const parsed = {};
+  for (const file of files) {
+    const text = readFileSync(at(file), 'utf8');
+    // What is wrong is told by the command that reads it, and by the tests.
+    const known = await parseYaml(text, () => undefined);
+    if (known !== undefined) parsed[textHash(text)] = known;
+  }
+  writeFileSync(at('dist', 'parsed.json'), JSON.stringify(parsed));
+}
+
 /** The shapes of --json output, from src/cli/schemas.ts, and of forge.yaml, from src/config/schema.ts. */
 async function writeSchemas() {
   const { z } = await import('zod');
-  const load = (file) => import(pathToFileURL(at('dist', 'src', file)).href);
   const [{ schemas }, { configSchema }] = await Promise.all([load('cli/schemas.js'), load('config/schema.js')]);
   rmSync(at('schemas'), { recursive: true, force: true });
   mkdirSync(at('schemas'));
@@ -52,7 +120,7 @@ async function writeManifest() {
 /** A page per command, from the same text as `--help`. */
 async function writeCommandPages() {
   const { Config, settings } = await import('@oclif/core');
-  const { ForgeHelp } = await import(pathToFileURL(at('dist', 'src', 'cli', 'help.js')).href);
+  const { ForgeHelp } = await load('cli/help.js');
   settings.enableAutoTranspile = false;
   const config = await Config.load({ root });
   class Page extends ForgeHelp {

@@ -142,7 +142,7 @@ async function readSource(packageRoot: string, file: string, problem: Problem): 
     problem(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
     return undefined;
   }
-  return parseSource(file, text, problem);
+  return parseSource(file, text, problem, packageRoot);
 }
 
 function invalid(name: string, problems: string[], known: string[] = []): Error {

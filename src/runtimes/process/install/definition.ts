@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { parseSource } from '../../../config/source.js';
 import { ForgeError, ExitCode, lackingError } from '../../../errors.js';
 
 const common = {
@@ -92,7 +93,7 @@ const platform = (): string => `${process.platform}-${process.arch}`;
 /** Reads forge's packages.yaml; a mistake in it is a defect of forge. */
 export async function loadPackages(packageRoot: string): Promise<Packages> {
   const name = path.join(packageRoot, 'packages.yaml');
-  const { sets, java, mavenDependencyPlugin } = await parsePackages(name, await readFile(name, 'utf8'));
+  const { sets, java, mavenDependencyPlugin } = await parsePackages(name, await readFile(name, 'utf8'), packageRoot);
   const list = await Promise.all(
     Object.entries(sets).map(([set, definition]) => identify(set, definition, packageRoot, mavenDependencyPlugin)),
   );
@@ -102,12 +103,14 @@ export async function loadPackages(packageRoot: string): Promise<Packages> {
 let last: { text: string; file: PackagesFile } | undefined;
 
 /** Every task about packages asks for the same file. */
-async function parsePackages(name: string, text: string): Promise<PackagesFile> {
+async function parsePackages(name: string, text: string, packageRoot: string): Promise<PackagesFile> {
   if (last?.text === text) return last.file;
-  const { parse } = await import('yaml');
-  const parsed = file.safeParse(parse(text));
-  if (!parsed.success)
-    throw new ForgeError({ code: 'PACKAGES_INVALID', message: `${name}: ${z.prettifyError(parsed.error)}`, exitCode: ExitCode.defect });
+  const invalid = (message: string): Error => new ForgeError({ code: 'PACKAGES_INVALID', message, exitCode: ExitCode.defect });
+  const problems: string[] = [];
+  const source = await parseSource(name, text, (problem) => problems.push(problem), packageRoot);
+  if (source === undefined) throw invalid(problems.join('\n'));
+  const parsed = file.safeParse(source.value);
+  if (!parsed.success) throw invalid(`${name}: ${z.prettifyError(parsed.error)}`);
   last = { text, file: parsed.data };
   return parsed.data;
 }
