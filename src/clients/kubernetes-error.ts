@@ -68,16 +68,23 @@ export function refusedError(server: string, doing: string, status: number, text
   return new KubeError({ ...(KINDS[status] ?? OTHER), message, status, said, retryAfterSeconds: retryAfterSeconds || undefined });
 }
 
+const RENEW =
+  'Have the certificate of its API renewed (`kubeadm certs renew all`; k3s does it when it starts), or set the clock of this machine right';
+const OTHER_CLUSTER = 'The cluster is not the one that the kubeconfig was made for: get its kubeconfig anew';
+
 /** The error for a server that gave no answer. */
 export function unansweredError(server: string, doing: string, error: unknown): KubeError {
-  const tls = /CERT|SELF_SIGNED|ALTNAME|SSL|TLS/.test(errorCode(error) ?? '');
+  const said = errorCode(error) ?? '';
+  const tls = /CERT|SELF_SIGNED|ALTNAME|SSL|TLS/.test(said);
   const why = typeof error === 'string' ? error : reasonOf(error);
   return new KubeError({
     code: tls ? 'KUBERNETES_CERTIFICATE' : 'KUBERNETES_UNREACHABLE',
     message: `No answer from the Kubernetes API on ${server} to ${doing}: ${why}`,
-    hint: tls
-      ? 'The cluster is not the one that the kubeconfig was made for: get its kubeconfig anew'
-      : 'Is the cluster running? `forge status` tells; `forge up` starts a cluster of its own',
+    hint: /EXPIRED|NOT_YET_VALID/.test(said)
+      ? RENEW
+      : tls
+        ? OTHER_CLUSTER
+        : 'Is the cluster running? `forge status` tells; `forge up` starts a cluster of its own',
     exitCode: ExitCode.server,
     status: 0,
     cause: typeof error === 'string' ? undefined : error,

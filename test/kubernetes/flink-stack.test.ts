@@ -60,6 +60,8 @@ test('from nothing to verified rows in all five Iceberg tables', ONCE, async () 
   const { tables } = await world.ok<VerifyResult>(['verify']);
   expect(Object.keys(tables).sort()).toEqual(TABLES);
   expect(Object.entries(tables).filter(([, { rows }]) => (rows ?? 0) === 0)).toEqual([]);
+  // It stays where it is; its Kubernetes need not take a share of this machine all the time.
+  await command('docker', 'pause', `k3d-${neighbour}-server-0`);
 });
 
 test('the second up changes nothing; --check ends with 0; the probe goes through', ONCE, async () => {
@@ -127,6 +129,7 @@ test('what forge has written of the cluster is for the user alone', () => {
 });
 
 test('down leaves no container, network, volume, image tag or file; the neighbour never noticed', ONCE, async () => {
+  await command('docker', 'unpause', `k3d-${neighbour}-server-0`);
   await world.ok(['down', '--yes']);
   expect(await world.inDocker()).toEqual([]);
   expect(await tags()).toEqual(images);

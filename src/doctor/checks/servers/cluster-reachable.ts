@@ -24,8 +24,6 @@ export const clusterReachable: Check = {
 
 /** As Node words it. */
 const EXPIRED = /certificate has expired/;
-const RENEW =
-  'Have the certificate of its API renewed (`kubeadm certs renew all`; k3s does it when it starts), or set the clock of this machine right';
 const UP_MENDS = '`forge up` brings it back; what the servers hold stays';
 
 async function lookAtK3d({ stack, signal }: StackPlace): Promise<Trouble[]> {
@@ -73,8 +71,7 @@ async function lookAtExisting({ stack, signal }: StackPlace): Promise<Trouble[]>
     signal.throwIfAborted();
     if (!(error instanceof ForgeError)) throw error;
     const title = `The cluster of context ${stack.config.kubernetes.context ?? '(none)'} cannot be used`;
-    const remedy = EXPIRED.test(error.message) ? RENEW : (error.hint ?? 'See `kubectl cluster-info`');
-    return [{ title, cause: error.message, remedy }];
+    return [{ title, cause: error.message, remedy: error.hint ?? 'See `kubectl cluster-info`' }];
   }
 }
 
