@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EnvResult, GenerateEventsResult, StatusResult, UpResult, VerifyResult } from '../../src/cli/schemas.js';
 import { withKafka } from '../../src/clients/kafka.js';
+import { DEMO_TABLES } from '../helpers/demo-tables.js';
 import { isLoopback, listeners, processesOf, sandbox, type Sandbox } from '../helpers/forge.js';
 import { leaderboardOf, rows, sumOfTopic, waitFor } from '../helpers/lake.js';
+import { pyicebergPython, readLake, type LakeSeen } from '../helpers/pyiceberg.js';
 
 const TABLES = ['leaderboard', 'balloon_color_stats', 'realtime_scores', 'balloon_colored_pops', 'color_performance_trends'];
 const VIEWS = ['mv_leaderboard', 'mv_balloon_color_stats', 'mv_realtime_scores', 'mv_balloon_colored_pops', 'mv_color_performance_trends'];
@@ -42,6 +45,34 @@ describe('from nothing', () => {
     expect(again.failed).toBe(0);
     const check = await box.ok<UpResult>(['up', '--check']);
     expect(check.changed).toBe(0);
+  });
+
+  describe('PyIceberg, set up with what env tells', () => {
+    const home = mkdtempSync(join(tmpdir(), 'forge-pyiceberg-'));
+    let python: string;
+    beforeAll(async () => {
+      python = await pyicebergPython();
+      const { stdout, code } = await box.forge(['env', '--shell', 'pyiceberg']);
+      expect(code).toBe(0);
+      writeFileSync(join(home, '.pyiceberg.yaml'), stdout, { mode: 0o600 });
+    });
+    afterAll(() => rmSync(home, { recursive: true, force: true }));
+    const read = async (): Promise<LakeSeen> => readLake(python, home, String((await env())['ICEBERG_NAMESPACE']));
+
+    test('reads rows from all five tables, and they are those of the demo', async () => {
+      const { tables } = await read();
+      expect(Object.keys(tables).sort()).toEqual(Object.keys(DEMO_TABLES).sort());
+      for (const [name, expected] of Object.entries(DEMO_TABLES)) {
+        expect(tables[name], name).toMatchObject({ formatVersion: 2, ...expected });
+        expect(tables[name]!.rows, name).toBeGreaterThan(0);
+      }
+    });
+
+    test('finds the scores of Kafka in the newest rows of the leaderboard, player by player', async () => {
+      const inKafka = await sumOfTopic(await env());
+      expect(Object.keys(inKafka).length).toBeGreaterThan(0);
+      await waitFor(async () => expect((await read()).totals).toEqual(inKafka));
+    });
   });
 
   test('status tells every server with its pids and its memory, and the whole stays within 1.4 GiB', async () => {

@@ -2,13 +2,14 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EnvResult, StatusResult, UpResult, VerifyResult } from '../../src/cli/schemas.js';
+import type { DoctorResult, EnvResult, ErrorResult, StatusResult, UpResult, VerifyResult } from '../../src/cli/schemas.js';
+import type { TaskEvent } from '../../src/playbook/events.js';
 import { podFaults } from '../helpers/faults/pods.js';
 import { expectHealthyRuns, provoke } from '../helpers/faults/provoke.js';
 import { command } from '../helpers/k3d-world-docker.js';
 import { k3dWorld, UP, type K3dWorld } from '../helpers/k3d-world.js';
-import { rows, tableRows } from '../helpers/lake.js';
-import { changedOf, expectAgreement, messageOf, play } from '../helpers/sums.js';
+import { rows, sumOfTopic, tableRows } from '../helpers/lake.js';
+import { changedOf, expectAgreement, messageOf, play, type Totals } from '../helpers/sums.js';
 
 const TABLES = ['balloon_color_stats', 'balloon_colored_pops', 'color_performance_trends', 'leaderboard', 'realtime_scores'];
 
@@ -40,6 +41,7 @@ async function ofNeighbour(): Promise<string[]> {
   );
   return [...containers, ...volumes, ...networks].sort();
 }
+const ctr = (...args: string[]): Promise<string[]> => command('docker', 'exec', world.node, 'ctr', '-n', 'k8s.io', 'images', ...args);
 const kubectl = (...args: string[]): Promise<string[]> => command('docker', 'exec', world.node, 'kubectl', ...args);
 
 beforeAll(async () => {
@@ -108,6 +110,86 @@ test("the superuser's password made anew: PostgreSQL takes it, with all that it 
   await expectAgreement(world, 'a new password');
   const { healthy } = await world.ok<StatusResult>(['status']);
   expect(healthy).toBe(true);
+});
+
+describe('whatever ends in the middle, one up converges and nothing is lost', () => {
+  const applying =
+    (module: string) =>
+    (event: TaskEvent): boolean =>
+      event.module === module && event.state === 'applying';
+
+  /** One `up` mends everything, the next finds nothing to do, and Docker holds one node of ours, nothing else. */
+  async function expectConverges(): Promise<void> {
+    expect((await world.ok<UpResult>(UP)).failed).toBe(0);
+    expect(changedOf(await world.ok<UpResult>(UP))).toEqual([]);
+    const { healthy } = await world.ok<StatusResult>(['status']);
+    expect(healthy).toBe(true);
+    const { legs } = await world.ok<VerifyResult>(['verify']);
+    expect(legs.filter(({ ok }) => !ok)).toEqual([]);
+    const containers = await command('docker', 'ps', '-a', '--format', '{{.Names}}', '--filter', `label=k3d.cluster=${world.name}`);
+    expect(containers).toEqual([world.node]);
+  }
+
+  /** What outlives everything: events in Kafka, and a row in PostgreSQL that is nobody's but the user's. */
+  let played: Totals;
+  async function expectKept(why: string): Promise<void> {
+    const env = await world.ok<EnvResult>(['env']);
+    expect(await sumOfTopic(env), `${why}: Kafka`).toEqual(played);
+    expect(await rows(env, 'SELECT word FROM kept'), `${why}: PostgreSQL`).toEqual([{ word: 'still here' }]);
+    expect(await expectAgreement(world, why)).toEqual(played);
+  }
+
+  // While the cluster itself is made: test/kubernetes/k3d-cluster.test.ts.
+  test('kill -9 while an image is imported, while manifests are applied, while pods are waited for', ONCE, async () => {
+    played = await expectAgreement(world, 'before');
+    await rows(await world.ok<EnvResult>(['env']), "CREATE TABLE kept AS SELECT 'still here' AS word");
+    await kubectl('-n', 'iceberg-rest', 'delete', 'deployment', 'iceberg-rest', '--wait');
+    const images = (await ctr('ls', '-q')).filter((name) => name.includes('/iceberg-rest-fixture:'));
+    expect(images.length).toBeGreaterThan(0);
+    await ctr('rm', '--sync', ...images);
+    for (const module of ['k3d.image', 'k8s.apply', 'k8s.ready']) {
+      const { hit, ran } = await world.upUntil(applying(module), (kill) => setTimeout(kill, 500));
+      expect([module, hit, ran.signal], ran.stdout).toEqual([module, true, 'SIGKILL']);
+    }
+    await expectConverges();
+    await expectKept('after three kills');
+  });
+
+  test('cluster stopped, and Docker gone while up starts it: said so, nothing taken for missing', ONCE, async () => {
+    await command('k3d', 'cluster', 'stop', world.name);
+    const before = await world.inDocker();
+    expect((await world.ok<StatusResult>(['status'])).healthy).toBe(false);
+    const checked = await world.ok<UpResult>([...UP, '--check'], 5);
+    const cluster = checked.tasks.find(({ module }) => module === 'k3d.cluster')!;
+    expect([cluster.status, cluster.message]).toEqual(['changed', expect.stringMatching(/is stopped/)]);
+    const [first] = (await world.ok<DoctorResult>(['doctor'], 5)).findings;
+    expect(first).toMatchObject({ id: 'cluster-reachable', fixable: true, cause: expect.stringMatching(/exited/) });
+
+    const starting = ({ module, progress }: TaskEvent): boolean => module === 'k3d.cluster' && /^starting/.test(progress ?? '');
+    const { hit, ran } = await world.upUntil(starting, () => void world.door.close());
+    expect(hit, ran.stdout).toBe(true);
+    const said = JSON.parse(ran.stdout.trim().split('\n').at(-1)!) as ErrorResult;
+    expect([3, 4]).toContain(ran.code);
+    expect(said.error.code).toMatch(/^DOCKER_/);
+    expect(said.error.hint).toMatch(/Docker/);
+
+    // Neither now: what cannot be seen is not made anew.
+    const blind = await world.forge<ErrorResult>([...UP, '--json']);
+    expect([blind.code, blind.json.error.code]).toEqual([3, expect.stringMatching(/^DOCKER_/)]);
+    await world.door.open();
+    expect(await world.inDocker()).toEqual(expect.arrayContaining(before));
+    await expectConverges();
+    await expectKept('cluster stopped, Docker gone');
+  });
+
+  test('node restarted, as after a reboot', ONCE, async () => {
+    await command('docker', 'restart', world.node);
+    await expectConverges();
+    await expectKept('node restarted');
+    // And the flow goes on.
+    await play(world, 100);
+    await expectAgreement(world, 'played after the restart');
+  });
 });
 
 test('doctor: 20 runs on a healthy cluster find nothing, and can tell everything', ONCE, () => expectHealthyRuns(world, 20));

@@ -137,7 +137,6 @@ describe('killed while it is made', () => {
   });
 
   test('kill -9 of k3d is told; the next run makes the cluster, whatever was there', ONCE, async () => {
-    await world.down();
     const ended = world.up({
       progress: (text) => {
         if (text.startsWith('Creating node')) for (const pid of creating()) process.kill(pid, 'SIGKILL');

@@ -50,12 +50,6 @@ export function podFaults(world: () => K3dWorld): readonly Fault[] {
       mend: 'fix',
     },
     {
-      name: 'the node is stopped',
-      inject: () => none(command('docker', 'stop', '-t', '5', world().node)),
-      finding: { id: 'cluster-reachable', cause: /exited/ },
-      mend: 'fix',
-    },
-    {
       name: 'the kubeconfig of the cluster is gone',
       inject: async (box) => {
         await rm(join(box.root, '.forge', 'kubeconfig'));
