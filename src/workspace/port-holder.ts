@@ -21,30 +21,60 @@ export function holderOf(port: number, likely: Iterable<number> = []): PortHolde
   }
 }
 
-const LISTEN = '0A';
+/** What the kernel tells of sockets and of who has them open, as it was at one moment (proc(5)). */
+interface Sockets {
+  seenAt: number;
+  /** Inodes of listening sockets, by port. */
+  listening: Map<number, string[]>;
+  /** What a process has open; read when it is asked for. */
+  opened: Map<string, Set<string>>;
+}
 
-/** /proc/net/tcp gives the socket's inode, /proc/PID/fd who has it (proc(5)). */
+/** Commands ask for many ports at once; to read the tables for each takes longer than all else that they do. */
+const FRESH_MS = 100;
+let last: Sockets | undefined;
+
 function linuxHolder(port: number, likely: string[]): PortHolder | undefined {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0');
-  const inodes = new Set<string>();
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of (readText(table) ?? '').split('\n')) {
-      const fields = line.trim().split(/\s+/);
-      if (fields[3] === LISTEN && fields[1]?.endsWith(`:${hex}`) && fields[9] !== undefined) inodes.add(`socket:[${fields[9]}]`);
-    }
+  if (last !== undefined && performance.now() - last.seenAt < FRESH_MS) {
+    const holder = holderIn(last, port, likely);
+    if (holder !== undefined) return holder;
+    // It may have come since.
   }
-  if (inodes.size === 0) return undefined;
-  const holds = (pid: string): boolean => descriptorsOf(pid).some((descriptor) => inodes.has(targetOf(descriptor)));
+  last = { seenAt: performance.now(), listening: listeningSockets(), opened: new Map() };
+  return holderIn(last, port, likely);
+}
+
+function holderIn(sockets: Sockets, port: number, likely: string[]): PortHolder | undefined {
+  const inodes = sockets.listening.get(port);
+  if (inodes === undefined) return undefined;
+  const holds = (pid: string): boolean => {
+    const opened = sockets.opened.get(pid) ?? openedBy(pid);
+    sockets.opened.set(pid, opened);
+    return inodes.some((inode) => opened.has(`socket:[${inode}]`));
+  };
   const pid = likely.find(holds) ?? readdirSync('/proc').find((name) => /^[0-9]+$/.test(name) && holds(name));
   if (pid === undefined) return undefined;
   return { pid: Number(pid), command: shortened((readText(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim()) };
 }
 
-function descriptorsOf(pid: string): string[] {
+/** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …` of the sockets whose state is LISTEN (0A). */
+const LISTENING = /^ *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A \S+ \S+ \S+ +[0-9]+ +[0-9]+ ([0-9]+) /gm;
+
+function listeningSockets(): Map<number, string[]> {
+  const found = new Map<number, string[]>();
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6'])
+    for (const [, hex = '', inode = ''] of (readText(table) ?? '').matchAll(LISTENING)) {
+      const port = Number.parseInt(hex, 16);
+      found.set(port, [...(found.get(port) ?? []), inode]);
+    }
+  return found;
+}
+
+function openedBy(pid: string): Set<string> {
   try {
-    return readdirSync(`/proc/${pid}/fd`).map((descriptor) => `/proc/${pid}/fd/${descriptor}`);
+    return new Set(readdirSync(`/proc/${pid}/fd`).map((descriptor) => targetOf(`/proc/${pid}/fd/${descriptor}`)));
   } catch {
-    return [];
+    return new Set();
   }
 }
 

@@ -44,8 +44,21 @@ function linuxEntry(pid: number): ProcessEntry | undefined {
 
 const lstart = (text: string): string => text.trim().replaceAll(/\s+/g, ' ');
 
-/** Every living process; those that have ended and only wait for their parent are left out. */
-export async function processTable(): Promise<ProcessTable> {
+/** How old a recent table may be: a command asks for the state of many processes at once. */
+const RECENT_MS = 100;
+let last: { readAt: number; table: Promise<ProcessTable> } | undefined;
+
+/**
+ * Every living process; those that have ended and only wait for their parent are left out.
+ * @param options.recent a table of the last 100 ms will do
+ */
+export function processTable({ recent = false } = {}): Promise<ProcessTable> {
+  if (!recent || last === undefined || performance.now() - last.readAt > RECENT_MS)
+    last = { readAt: performance.now(), table: readTable() };
+  return last.table;
+}
+
+async function readTable(): Promise<ProcessTable> {
   const entries = linux
     ? readdirSync('/proc')
         .filter((name) => /^\d+$/.test(name))

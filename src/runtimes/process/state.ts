@@ -71,6 +71,9 @@ function readRecords(workspace: Workspace): { records: RunRecord[]; names: strin
 export async function recordedProcess(workspace: Workspace, name: string): Promise<OwnProcess | undefined> {
   const record = readRecord(runFile(workspace, name));
   if (record === undefined || record.name !== name || isCopied(record, runFolder(workspace))) return undefined;
+  const recent = recordedIn(await processTable({ recent: true }), record);
+  // It may have been started, or have ended, since that table was read.
+  if (recent !== undefined && (await isAlive(recent.pid, recent.started))) return recent;
   return recordedIn(await processTable(), record);
 }
 
