@@ -24,38 +24,57 @@ export function holderOf(port: number, likely: Iterable<number> = []): PortHolde
 /** What the kernel tells of sockets and of who has them open, as it was at one moment (proc(5)). */
 interface Sockets {
   seenAt: number;
-  /** Inodes of listening sockets, by port. */
+  /** Listening sockets (`socket:[INODE]`), by port. */
   listening: Map<number, string[]>;
-  /** What a process has open; read when it is asked for. */
-  opened: Map<string, Set<string>>;
+  /** The descriptor of each thing that a process has open; read when it is asked for. */
+  opened: Map<string, Map<string, string>>;
 }
 
 /** Commands ask for many ports at once; to read the tables for each takes longer than all else that they do. */
-const FRESH_MS = 100;
+const RECENT_MS = 100;
 let last: Sockets | undefined;
 
 function linuxHolder(port: number, likely: string[]): PortHolder | undefined {
-  if (last !== undefined && performance.now() - last.seenAt < FRESH_MS) {
-    const holder = holderIn(last, port, likely);
-    if (holder !== undefined) return holder;
-    // It may have come since.
+  if (last !== undefined && performance.now() - last.seenAt < RECENT_MS) {
+    const found = holding(last, port, likely);
+    // It may have come since, or gone.
+    if (found !== undefined && targetOf(found.descriptor) === found.socket) return describe(found.pid);
   }
   last = { seenAt: performance.now(), listening: listeningSockets(), opened: new Map() };
-  return holderIn(last, port, likely);
+  const found = holding(last, port, likely);
+  return found === undefined ? undefined : describe(found.pid);
 }
 
-function holderIn(sockets: Sockets, port: number, likely: string[]): PortHolder | undefined {
-  const inodes = sockets.listening.get(port);
-  if (inodes === undefined) return undefined;
-  const holds = (pid: string): boolean => {
+interface Holding {
+  pid: string;
+  socket: string;
+  descriptor: string;
+}
+
+function holding(sockets: Sockets, port: number, likely: string[]): Holding | undefined {
+  const listening = sockets.listening.get(port);
+  if (listening === undefined) return undefined;
+  const holdingOf = (pid: string): Holding | undefined => {
     const opened = sockets.opened.get(pid) ?? openedBy(pid);
     sockets.opened.set(pid, opened);
-    return inodes.some((inode) => opened.has(`socket:[${inode}]`));
+    const socket = listening.find((one) => opened.has(one));
+    return socket === undefined ? undefined : { pid, socket, descriptor: opened.get(socket)! };
   };
-  const pid = likely.find(holds) ?? readdirSync('/proc').find((name) => /^[0-9]+$/.test(name) && holds(name));
-  if (pid === undefined) return undefined;
-  return { pid: Number(pid), command: shortened((readText(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim()) };
+  for (const pid of likely) {
+    const found = holdingOf(pid);
+    if (found !== undefined) return found;
+  }
+  for (const pid of readdirSync('/proc')) {
+    const found = /^[0-9]+$/.test(pid) ? holdingOf(pid) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
+
+const describe = (pid: string): PortHolder => ({
+  pid: Number(pid),
+  command: shortened((readText(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim()),
+});
 
 /** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …` of the sockets whose state is LISTEN (0A). */
 const LISTENING = /^ *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A \S+ \S+ \S+ +[0-9]+ +[0-9]+ ([0-9]+) /gm;
@@ -65,16 +84,17 @@ function listeningSockets(): Map<number, string[]> {
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6'])
     for (const [, hex = '', inode = ''] of (readText(table) ?? '').matchAll(LISTENING)) {
       const port = Number.parseInt(hex, 16);
-      found.set(port, [...(found.get(port) ?? []), inode]);
+      found.set(port, [...(found.get(port) ?? []), `socket:[${inode}]`]);
     }
   return found;
 }
 
-function openedBy(pid: string): Set<string> {
+function openedBy(pid: string): Map<string, string> {
   try {
-    return new Set(readdirSync(`/proc/${pid}/fd`).map((descriptor) => targetOf(`/proc/${pid}/fd/${descriptor}`)));
+    const descriptors = readdirSync(`/proc/${pid}/fd`).map((name) => `/proc/${pid}/fd/${name}`);
+    return new Map(descriptors.map((descriptor) => [targetOf(descriptor), descriptor]));
   } catch {
-    return new Set();
+    return new Map();
   }
 }
 
