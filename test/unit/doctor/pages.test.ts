@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -45,6 +45,9 @@ test('pages that forge names come with it, and are named where they are', () => 
     .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/\bdocs\/[a-z-]+\.md\b/g)].map(([page]) => page));
   expect(named).toContain('docs/troubleshooting.md');
   for (const page of named) expect(files.some((one) => page.startsWith(`${one}/`)) && existsSync(join(root, page)), page).toBe(true);
-  expect(placeOf('docs/troubleshooting.md#disk-space', tmpdir())).toBe(`${join(root, 'docs', 'troubleshooting.md')}#disk-space`);
+  // A folder that holds forge is not elsewhere.
+  const elsewhere = mkdtempSync(join(tmpdir(), 'forge-pages-'));
+  expect(placeOf('docs/troubleshooting.md#disk-space', elsewhere)).toBe(`${join(root, 'docs', 'troubleshooting.md')}#disk-space`);
+  rmdirSync(elsewhere);
   expect(placeOf('docs/troubleshooting.md#disk-space', root)).toBe('docs/troubleshooting.md#disk-space');
 });
