@@ -3,6 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EnvResult, ErrorResult, GenerateEventsResult, StatusResult, UpResult, VerifyResult } from '../../src/cli/schemas.js';
+import { expectFirst } from '../helpers/faults/provoke.js';
+import { killedFinding } from '../helpers/faults/servers.js';
 import { processesOf, sandbox, type Sandbox } from '../helpers/forge.js';
 import { sumOfTopic, waitFor } from '../helpers/lake.js';
 import { expectShape } from '../helpers/schemas.js';
@@ -199,23 +201,27 @@ describe('kill -9 of a server', () => {
     const found = ran.json.components.find(({ name }) => name === component);
     expect(found?.state).toBe(state);
     expect(found?.reason).toMatch(new RegExp(`^${process} died`));
+    await expectFirst(box, killedFinding(component));
   }
 
-  test.each(SERVERS)('$process: status says so, up mends it, no acknowledged event is lost', async ({ process, component, state }) => {
-    await play(box, 200);
-    await kill(process);
-    await expectDead(process, component, state);
-    // Whatever else has died: Kafka takes events.
-    if (process !== 'kafka') await play(box, 200);
-    const mended = await box.ok<UpResult>(['up']);
-    expect(changedOf(mended)).toContain(process);
-    expect(messageOf(mended, process)).toMatch(/died.*; started/);
-    await play(box, 200);
-    await expectAgreement(box, process);
-    expect(changedOf(await box.ok<UpResult>(['up']))).toEqual([]);
-  });
+  test.each(SERVERS)(
+    '$process: status and doctor say so, up mends it, no acknowledged event is lost',
+    async ({ process, component, state }) => {
+      await play(box, 200);
+      await kill(process);
+      await expectDead(process, component, state);
+      // Whatever else has died: Kafka takes events.
+      if (process !== 'kafka') await play(box, 200);
+      const mended = await box.ok<UpResult>(['up']);
+      expect(changedOf(mended)).toContain(process);
+      expect(messageOf(mended, process)).toMatch(/died.*; started/);
+      await play(box, 200);
+      await expectAgreement(box, process);
+      expect(changedOf(await box.ok<UpResult>(['up']))).toEqual([]);
+    },
+  );
 
-  test('localstack, which loses all objects: up says so, makes bucket and tables anew and reads the topic again', async () => {
+  test('localstack, which loses all objects: doctor and up say so, makes bucket and tables anew and reads the topic again', async () => {
     await play(box, 200);
     await kill('localstack');
     await expectDead('localstack', 'localstack', 'dead');

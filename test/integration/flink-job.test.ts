@@ -1,13 +1,11 @@
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitUntil } from '../../src/clients/wait.js';
 import { sqlGateway } from '../../src/components/flink/gateway.js';
 import { openLake, withViews } from '../../src/doctor/pipeline.js';
 import { submitJob } from '../../src/engines/flink/job.js';
 import { localStateFiles } from '../../src/engines/flink/state-files.js';
-import { processState } from '../../src/runtimes/process/state.js';
-import { runForge } from '../helpers/forge.js';
 import { waitFor } from '../helpers/lake.js';
 import { ownPipeline, TABLES, type OwnPipeline } from '../helpers/own-pipeline.js';
 import { openTestWorld, type TestWorld } from '../helpers/world.js';
@@ -40,12 +38,6 @@ const expectExact = (rows = { leaderboard: events, stats: events }): Promise<voi
     expect(sums.rows).toEqual(rows);
     expect(sums.distinct).toBe(rows.leaderboard);
   });
-
-const kill = async (name: string): Promise<void> => {
-  const { pid } = await processState(own.stack.workspace, name);
-  process.kill(pid!, 'SIGKILL');
-  await waitUntil(async () => (await processState(own.stack.workspace, name)).state !== 'running', { what: `${name} to be gone` });
-};
 
 const ended = (): Promise<true> => waitUntil(async () => (await own.activeJobs()).length === 0, { what: 'no job', timeoutMs: 60_000 });
 
@@ -128,20 +120,6 @@ describe('a job of Flink SQL', { timeout: 400_000 }, () => {
     expect((await own.up()).message).toMatch(/SQL gateway/);
     expect(await sqlGateway(own.stack).isRunning()).toBe(false);
     expect((await own.job())!.id).toBe(id);
-  });
-
-  test('a JobManager that was killed costs no event and writes no row twice', async () => {
-    await own.up();
-    await own.checkpoint();
-    await play(100);
-    await kill('flink-jobmanager');
-    await play(50);
-    const up = await runForge<{ tasks: { id: string; status: string; message?: string }[] }>(['up', '--json'], inject('workspaceRoot'));
-    expect(up.stdout + up.stderr).toMatch(/"failed": ?0/);
-    expect(up.json.tasks.find(({ id }) => id === 'flink-jobmanager')).toMatchObject({ status: 'changed' });
-    expect(up.json.tasks.find(({ id }) => id === 'job')?.message).toMatch(/resumed from its last checkpoint|reading the topic/);
-    expect((await own.up()).message).toMatch(/resumed from its last checkpoint/);
-    await expectExact();
   });
 
   test('a view that was lost is filled from the topic, while no event comes; tables get no row twice', async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DoctorResult, EnvResult, ErrorResult, StatusResult, UpResult, VerifyResult } from '../../src/cli/schemas.js';
 import type { TaskEvent } from '../../src/playbook/events.js';
 import { podFaults } from '../helpers/faults/pods.js';
-import { expectHealthyRuns, provoke } from '../helpers/faults/provoke.js';
+import { expectFirst, expectHealthyRuns, provoke } from '../helpers/faults/provoke.js';
 import { command } from '../helpers/k3d-world-docker.js';
 import { k3dWorld, UP, type K3dWorld } from '../helpers/k3d-world.js';
 import { rows, sumOfTopic, tableRows } from '../helpers/lake.js';
@@ -73,10 +73,13 @@ test('the second up changes nothing; --check ends with 0; the probe goes through
   expect(legs.filter(({ ok }) => !ok)).toEqual([]);
 });
 
-test('a deleted Service and a deleted Deployment: exactly that is made anew', ONCE, async () => {
+test('a deleted Service and a deleted Deployment: doctor names them, exactly that is made anew', ONCE, async () => {
   await kubectl('-n', 'kafka', 'delete', 'service', 'kafka-outside');
+  await expectFirst(world, { id: 'server-settings', cause: /Service/ });
   expect(changedOf(await world.ok<UpResult>(UP))).toEqual(['apply-kafka']);
   await kubectl('-n', 'iceberg-rest', 'delete', 'deployment', 'iceberg-rest');
+  const cause = /Deployment iceberg-rest\/iceberg-rest is not there/;
+  await expectFirst(world, { id: 'server-down', component: 'iceberg-rest', cause });
   const mended = await world.ok<UpResult>(UP);
   // The job may have missed its catalog meanwhile, and was waited for.
   expect(changedOf(mended).filter((id) => id !== 'job')).toEqual(['apply-iceberg-rest', 'await-iceberg-rest']);

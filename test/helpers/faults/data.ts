@@ -97,15 +97,6 @@ const tableFaults: Fault[] = [
     mend: 'fix',
   },
   {
-    name: 'all tables are dropped',
-    async inject(box) {
-      await drop(box, ...TABLES);
-      return undefined;
-    },
-    finding: { id: 'table-missing', cause: /(table-[a-z-]+: .*){5}/ },
-    mend: 'fix',
-  },
-  {
     name: 'a property of a table is changed',
     async inject(box) {
       await change(box, 'leaderboard', { action: 'set-properties', updates: { 'write.parquet.page-size-bytes': '1048576' } });
@@ -246,12 +237,6 @@ const jobFaults: Fault[] = [
     name: 'the TaskManager is killed',
     inject: (box) => killServer(box, 'flink-taskmanager'),
     finding: { id: 'server-down', component: 'flink', cause: /taskmanager/ },
-    mend: 'fix',
-  },
-  {
-    name: 'the JobManager is killed',
-    inject: (box) => killServer(box, 'flink-jobmanager'),
-    finding: { id: 'server-down', component: 'flink', cause: /jobmanager/ },
     mend: 'fix',
   },
 ];

@@ -18,12 +18,6 @@ export function podFaults(world: () => K3dWorld): readonly Fault[] {
   };
   return [
     {
-      name: 'a Deployment is deleted',
-      inject: () => none(kubectl('-n', 'iceberg-rest', 'delete', 'deployment', 'iceberg-rest')),
-      finding: { id: 'server-down', component: 'iceberg-rest', cause: /Deployment iceberg-rest\/iceberg-rest is not there/ },
-      mend: 'fix',
-    },
-    {
       name: 'a StatefulSet is scaled to 0',
       inject: () => none(kubectl('-n', 'kafka', 'scale', 'statefulset', 'kafka', '--replicas=0')),
       finding: { id: 'server-down', component: 'kafka', cause: /StatefulSet kafka\/kafka is scaled to 0/ },
@@ -41,12 +35,6 @@ export function podFaults(world: () => K3dWorld): readonly Fault[] {
       name: 'a pod that ends as soon as it starts',
       inject: async () => none(patch('deployment', 'iceberg-rest', 'iceberg-rest', container('iceberg-rest', { image: await postgres() }))),
       finding: { id: 'pod-failed', component: 'iceberg-rest', cause: /superuser password is not specified/ },
-      mend: 'fix',
-    },
-    {
-      name: 'a Service is deleted',
-      inject: () => none(kubectl('-n', 'kafka', 'delete', 'service', 'kafka-outside')),
-      finding: { id: 'server-settings', cause: /Service/ },
       mend: 'fix',
     },
     {

@@ -61,10 +61,18 @@ async function takeConnections(box: Sandbox): Promise<() => Promise<void>> {
   };
 }
 
+/** What doctor says of a server that was killed. */
+export const killedFinding = (component: string): Fault['finding'] => ({
+  id: 'server-down',
+  component,
+  cause: /was killed without a word|said before/,
+});
+
+// Kafka, LocalStack and the JobManager: test/e2e/faults.test.ts, with what becomes of the events.
 const killed = (name: string, component: string, what: string): Fault => ({
   name: `${what} is killed`,
   inject: (box) => killServer(box, name),
-  finding: { id: 'server-down', component, cause: /was killed without a word|said before/ },
+  finding: killedFinding(component),
   mend: 'fix',
 });
 
@@ -76,10 +84,8 @@ const frozen = (name: string, component: string, what: string): Fault => ({
 });
 
 const processes: Fault[] = [
-  killed('kafka', 'kafka', 'the broker'),
   frozen('kafka', 'kafka', 'the broker'),
   killed('postgresql', 'postgresql', 'PostgreSQL'),
-  killed('localstack', 'localstack', 'LocalStack'),
   killed('iceberg-rest', 'iceberg-rest', 'the catalog'),
   frozen('flink-taskmanager', 'flink', 'the TaskManager'),
   {
