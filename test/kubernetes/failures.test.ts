@@ -25,6 +25,7 @@ beforeAll(async () => {
   client = await connectKubernetes(cluster);
 });
 afterAll(async () => {
+  await Promise.all(leaving);
   await kube.close();
   await cluster.stop();
   await rm(folder, { recursive: true, force: true });
@@ -36,8 +37,9 @@ beforeEach(() => {
   ns = `failure-${++count}`;
   kube.progress.length = 0;
 });
-// Room for the next one.
-afterEach(() => kube.remove(`${ns}/all.yaml`));
+// A namespace takes its time to go, for which the next test need not wait.
+const leaving: Promise<void>[] = [];
+afterEach(() => void leaving.push(kube.remove(`${ns}/all.yaml`)));
 
 const write = (...objects: object[]): void => kube.manifest(`${ns}/all.yaml`, [namespaceOf(ns), ...objects]);
 const apply = (...objects: object[]): Promise<string> => {
