@@ -158,41 +158,40 @@ describe('whatever ends in the middle, one up converges and nothing is lost', ()
     await expectKept('after three kills');
   });
 
-  test('cluster stopped, and Docker gone while up starts it: said so, nothing taken for missing', ONCE, async () => {
-    await command('k3d', 'cluster', 'stop', world.name);
-    const before = await world.inDocker();
-    expect((await world.ok<StatusResult>(['status'])).healthy).toBe(false);
-    const checked = await world.ok<UpResult>([...UP, '--check'], 5);
-    const cluster = checked.tasks.find(({ module }) => module === 'k3d.cluster')!;
-    expect([cluster.status, cluster.message]).toEqual(['changed', expect.stringMatching(/is stopped/)]);
-    const [first] = (await world.ok<DoctorResult>(['doctor'], 5)).findings;
-    expect(first).toMatchObject({ id: 'cluster-reachable', fixable: true, cause: expect.stringMatching(/exited/) });
+  test(
+    'cluster stopped, Docker gone while up starts it, node restarted as after a reboot: said so, nothing taken for missing',
+    ONCE,
+    async () => {
+      await command('k3d', 'cluster', 'stop', world.name);
+      const before = await world.inDocker();
+      expect((await world.ok<StatusResult>(['status'])).healthy).toBe(false);
+      const checked = await world.ok<UpResult>([...UP, '--check'], 5);
+      const cluster = checked.tasks.find(({ module }) => module === 'k3d.cluster')!;
+      expect([cluster.status, cluster.message]).toEqual(['changed', expect.stringMatching(/is stopped/)]);
+      const [first] = (await world.ok<DoctorResult>(['doctor'], 5)).findings;
+      expect(first).toMatchObject({ id: 'cluster-reachable', fixable: true, cause: expect.stringMatching(/exited/) });
 
-    const starting = ({ module, progress }: TaskEvent): boolean => module === 'k3d.cluster' && /^starting/.test(progress ?? '');
-    const { hit, ran } = await world.upUntil(starting, () => void world.door.close());
-    expect(hit, ran.stdout).toBe(true);
-    const said = JSON.parse(ran.stdout.trim().split('\n').at(-1)!) as ErrorResult;
-    expect([3, 4]).toContain(ran.code);
-    expect(said.error.code).toMatch(/^DOCKER_/);
-    expect(said.error.hint).toMatch(/Docker/);
+      const starting = ({ module, progress }: TaskEvent): boolean => module === 'k3d.cluster' && /^starting/.test(progress ?? '');
+      const { hit, ran } = await world.upUntil(starting, () => void world.door.close());
+      expect(hit, ran.stdout).toBe(true);
+      const said = JSON.parse(ran.stdout.trim().split('\n').at(-1)!) as ErrorResult;
+      expect([3, 4]).toContain(ran.code);
+      expect(said.error.code).toMatch(/^DOCKER_/);
+      expect(said.error.hint).toMatch(/Docker/);
 
-    // Neither now: what cannot be seen is not made anew.
-    const blind = await world.forge<ErrorResult>([...UP, '--json']);
-    expect([blind.code, blind.json.error.code]).toEqual([3, expect.stringMatching(/^DOCKER_/)]);
-    await world.door.open();
-    expect(await world.inDocker()).toEqual(expect.arrayContaining(before));
-    await expectConverges();
-    await expectKept('cluster stopped, Docker gone');
-  });
-
-  test('node restarted, as after a reboot', ONCE, async () => {
-    await command('docker', 'restart', world.node);
-    await expectConverges();
-    await expectKept('node restarted');
-    // And the flow goes on.
-    await play(world, 100);
-    await expectAgreement(world, 'played after the restart');
-  });
+      // Neither now: what cannot be seen is not made anew.
+      const blind = await world.forge<ErrorResult>([...UP, '--json']);
+      expect([blind.code, blind.json.error.code]).toEqual([3, expect.stringMatching(/^DOCKER_/)]);
+      await world.door.open();
+      expect(await world.inDocker()).toEqual(expect.arrayContaining(before));
+      await command('docker', 'restart', world.node);
+      await expectConverges();
+      await expectKept('cluster stopped, Docker gone, node restarted');
+      // And the flow goes on.
+      await play(world, 100);
+      await expectAgreement(world, 'played after the restart');
+    },
+  );
 });
 
 test('doctor: 20 runs on a healthy cluster find nothing, and can tell everything', ONCE, () => expectHealthyRuns(world, 20));

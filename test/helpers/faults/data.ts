@@ -8,7 +8,6 @@ import { rows, waitFor } from '../lake.js';
 import { play } from '../sums.js';
 import type { Fault } from './fault.js';
 import { submitByHand } from './foreign-job.js';
-import { killServer } from './kill.js';
 import { cancelJobs, catalogOf, inCatalogDatabase, JOB, NAMESPACE, partsOf, s3Of, tableOf, theJob } from './lake.js';
 
 const TABLES = ['leaderboard', 'balloon_color_stats', 'realtime_scores', 'balloon_colored_pops', 'color_performance_trends'];
@@ -71,18 +70,6 @@ const catalogFaults: Fault[] = [
     },
     finding: { id: 'catalog-access', component: 'iceberg-rest', cause: /iceberg_tables|UncheckedSQL/ },
     mend: 'undo',
-  },
-  {
-    name: "the catalog's table of tables is emptied",
-    async inject(box) {
-      await inCatalogDatabase(box, (client) => client.query('DELETE FROM iceberg_tables'));
-      return undefined;
-    },
-    finding: {
-      id: 'table-missing',
-      cause: /leaderboard is missing.*color_performance_trends|color_performance_trends.*leaderboard is missing/,
-    },
-    mend: 'fix',
   },
 ];
 
@@ -232,12 +219,6 @@ const jobFaults: Fault[] = [
     },
     finding: { id: 'checkpoints-failing', component: 'flink', cause: /checkpoint|chk-/i },
     mend: 'undo',
-  },
-  {
-    name: 'the TaskManager is killed',
-    inject: (box) => killServer(box, 'flink-taskmanager'),
-    finding: { id: 'server-down', component: 'flink', cause: /taskmanager/ },
-    mend: 'fix',
   },
 ];
 

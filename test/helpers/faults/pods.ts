@@ -24,13 +24,6 @@ export function podFaults(world: () => K3dWorld): readonly Fault[] {
       mend: 'fix',
     },
     {
-      name: 'an image that there is not',
-      inject: () =>
-        none(patch('deployment', 'iceberg-rest', 'iceberg-rest', container('iceberg-rest', { image: 'registry.invalid/none:1' }))),
-      finding: { id: 'pod-failed', component: 'iceberg-rest', cause: /registry\.invalid\/none:1/ },
-      mend: 'fix',
-    },
-    {
       // It wants a password and has none.
       name: 'a pod that ends as soon as it starts',
       inject: async () => none(patch('deployment', 'iceberg-rest', 'iceberg-rest', container('iceberg-rest', { image: await postgres() }))),
