@@ -45,20 +45,20 @@ export default defineConfig({
         test: {
           // npm run test:k3d: needs Docker and k3d; not a part of `npm test`.
           ...servers,
-          testTimeout: 900_000,
-          hookTimeout: 900_000,
           name: 'kubernetes',
           include: ['test/kubernetes/**/*.test.ts'],
-          sequence: { groupOrder: 3 },
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+          sequence: { groupOrder: 2 },
         },
       },
       {
         test: {
           ...servers,
-          testTimeout: 900_000,
-          hookTimeout: 900_000,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
           sequence: { groupOrder: 2 },
         },
       },

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
+import type { LineCounter, Node } from 'yaml';
 import { preparedSource } from './prepared.js';
 
 /** A YAML file of which every value still knows where it is written. */
@@ -50,9 +50,10 @@ export async function parseSource(
 
 /** Parses YAML; `problem` is told every mistake with its `line:column`, and undefined is given then. */
 export async function parseYaml(text: string, problem: (place: string, message: string) => void): Promise<Parsed | undefined> {
-  const yaml = await import('yaml');
-  const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  // Not loaded where the build has parsed everything.
+  const { isAlias, isMap, isScalar, isSeq, LineCounter: Lines, parseDocument } = await import('yaml');
+  const lines = new Lines();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   for (const error of document.errors) problem(lineAndColumn(lines, error.pos[0]), error.message);
   if (document.errors.length > 0) return undefined;
   const unquoted: string[] = [];
