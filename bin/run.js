@@ -11,6 +11,8 @@ if (Number.parseInt(process.versions.node, 10) < 20) {
   const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   console.log(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}`);
 } else {
+  // The version was looked at above; the framework would load a library to look at it again.
+  process.env.OCLIF_DISABLE_ENGINE_WARNING ??= '1';
   const { main } = await import('../dist/src/cli/main.js').catch((error) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('dist/src/cli/main.js')) throw error;
     console.error('Error: forge is not built yet.\nHint: Run `npm ci`, which also builds, or `npm run build`.');

@@ -22,6 +22,15 @@ const ENTRIES = [
 const load = (file) => import(pathToFileURL(at('dist', 'src', file)).href);
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, undefined, 2)}\n`);
 
+/** Of the languages in which zod can speak, the one in which forge does: the others are half of its code. */
+const english = {
+  name: 'english',
+  setup: ({ onLoad }) => {
+    const contents = "export { default as en } from './en.js';";
+    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, ({ path: file }) => ({ contents, resolveDir: path.dirname(file) }));
+  },
+};
+
 // Bundled beside dist/ and put in its place when it is whole: a build that fails leaves the last one usable.
 const fresh = at(`dist.${process.pid}`);
 try {
@@ -59,6 +68,9 @@ async function bundle(outdir) {
     external: ['@oclif/*', '@kubernetes/*', '@inquirer/*'],
     // Its entry for Node is CommonJS, whose names a bundle cannot import one by one.
     alias: { yaml: at('node_modules/yaml/browser/index.js') },
+    plugins: [english],
+    // As Node 21 has it: pg, which looks for it, would otherwise load all of `fetch` to learn where it runs.
+    define: { navigator: JSON.stringify({ userAgent: 'Node.js' }) },
     // Libraries in CommonJS ask for Node's own modules with `require`.
     banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
     legalComments: 'none',

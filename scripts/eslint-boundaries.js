@@ -28,7 +28,7 @@ export const LIBRARIES = {
   kafkajs: { in: /^src\/clients\/kafka[\w-]*\.ts$/, lazy: true },
   pg: { in: /^src\/clients\/postgresql\.ts$/, lazy: true },
   '@kubernetes/client-node': { in: /^src\/clients\/kubernetes[\w-]*\.ts$/, lazy: true },
-  aws4fetch: { in: /^src\/clients\/s3\.ts$/, lazy: true },
+  aws4: { in: /^src\/clients\/s3\.ts$/, lazy: true },
   listr2: { in: /^src\/cli\/render-listr\.ts$/, lazy: false },
   '@inquirer/prompts': { in: /^src\/cli\//, lazy: true },
   '@oclif/core': { in: /^(src\/cli|commands)\//, lazy: false },

@@ -1,4 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { messageOf, serverError, type ForgeError } from '../errors.js';
 import { redact, Secret } from '../workspace/secret.js';
 
@@ -18,7 +20,8 @@ export interface HttpAnswer {
   status: number;
   /** True for 200 to 299. */
   ok: boolean;
-  headers: Headers;
+  /** By their names in lower case; one that came several times is joined by commas. */
+  headers: Readonly<Record<string, string>>;
   bytes: Uint8Array;
   text: string;
   /** The body as JSON; throws ForgeError BAD_ANSWER (exit 4) when it is none. */
@@ -32,15 +35,12 @@ const REASONS: Record<string, string> = {
   EPIPE: 'connection reset',
   UND_ERR_SOCKET: 'connection closed by the server',
   ETIMEDOUT: 'timed out',
-  UND_ERR_CONNECT_TIMEOUT: 'timed out',
-  UND_ERR_HEADERS_TIMEOUT: 'timed out',
-  UND_ERR_BODY_TIMEOUT: 'timed out',
   ENOTFOUND: 'host name not known',
   EAI_AGAIN: 'host name not known',
   EHOSTUNREACH: 'host unreachable',
   ENETUNREACH: 'network unreachable',
 };
-const RESET = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+const RESET = new Set(['ECONNRESET', 'EPIPE']);
 
 /** The system's error code anywhere in a chain of causes (`ECONNREFUSED`). */
 export function errorCode(error: unknown): string | undefined {
@@ -68,7 +68,37 @@ export function unreachableError(where: string, what: string, error: unknown, hi
   });
 }
 
+/** Connections are used again, until the server says or for as long as most servers keep them at least. */
+const KEEP = { keepAlive: true, timeout: 4_000 };
+const AGENTS = { 'http:': new http.Agent(KEEP), 'https:': new https.Agent(KEEP) };
+
 const reveal = (value: string | Secret): string => (value instanceof Secret ? value.reveal() : value);
+
+/** Node's own client: `fetch` takes four times the processor time for each of the many small requests of a command. */
+function exchange(url: URL, options: HttpOptions, method: string, signal: AbortSignal): Promise<IncomingMessage> {
+  const headers = new Map(Object.entries(options.headers ?? {}).map(([name, value]) => [name.toLowerCase(), reveal(value)]));
+  const [body, type] = bodyAndType(options);
+  if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type);
+  const isTls = url.protocol === 'https:';
+  return new Promise((resolve, reject) => {
+    const agent = AGENTS[isTls ? 'https:' : 'http:'];
+    const sent = (isTls ? https : http).request(url, { method, headers: Object.fromEntries(headers), agent, signal }, resolve);
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+function bodyAndType({ json, body }: HttpOptions): [body: string | Uint8Array | undefined, type?: string] {
+  if (json !== undefined) return [JSON.stringify(json), 'application/json'];
+  if (body instanceof URLSearchParams) return [body.toString(), 'application/x-www-form-urlencoded;charset=UTF-8'];
+  return [body instanceof Secret ? body.reveal() : body];
+}
+
+async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}
 
 async function once(url: URL, options: HttpOptions, method: string, timeoutMs: number): Promise<HttpAnswer> {
   const controller = new AbortController();
@@ -78,18 +108,18 @@ async function once(url: URL, options: HttpOptions, method: string, timeoutMs: n
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(() => controller.abort(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })), timeoutMs);
   try {
-    const headers = new Headers();
-    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, reveal(value));
-    if (options.json !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json');
-    const body =
-      options.json !== undefined ? JSON.stringify(options.json) : options.body instanceof Secret ? options.body.reveal() : options.body;
-    const response = await fetch(url, { method, headers, body: body ?? null, redirect: 'manual', signal: controller.signal });
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const response = await exchange(url, options, method, controller.signal);
+    const bytes = await bodyOf(response);
     const text = new TextDecoder().decode(bytes);
+    const status = response.statusCode ?? 0;
+    const headers = Object.entries(response.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]);
     return {
-      status: response.status,
-      ok: response.ok,
-      headers: response.headers,
+      status,
+      ok: status >= 200 && status < 300,
+      headers: Object.fromEntries(headers) as Record<string, string>,
       bytes,
       text,
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as above
@@ -100,7 +130,7 @@ async function once(url: URL, options: HttpOptions, method: string, timeoutMs: n
           throw serverError({
             code: 'BAD_ANSWER',
             message: redact(
-              `${url.host} answered ${method} ${url.pathname} with ${response.status} and no JSON: ${text.slice(0, 200) || '(empty)'}`,
+              `${url.host} answered ${method} ${url.pathname} with ${status} and no JSON: ${text.slice(0, 200) || '(empty)'}`,
             ),
             hint: `Is the server on ${url.host} the one that forge started? See \`forge status\``,
             cause: error,
@@ -108,6 +138,10 @@ async function once(url: URL, options: HttpOptions, method: string, timeoutMs: n
         }
       },
     };
+  } catch (error) {
+    // Node's client says only that it was told to stop.
+    controller.signal.throwIfAborted();
+    throw error;
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);

@@ -14,17 +14,18 @@ import { askItself, type ComponentState } from './status.js';
  * Every component of the stack as it really is on Kubernetes: its workloads and pods are looked for, and where all of them are
  * ready it is asked itself, at its endpoint on this machine.
  */
-export async function kubernetesStates(stack: StackContext, signal?: AbortSignal): Promise<ComponentState[]> {
+export async function kubernetesStates(stack: StackContext, signal?: AbortSignal, { memory = false } = {}): Promise<ComponentState[]> {
   const target = kubeTarget(stack);
   const client = await connectKubernetes(target);
   const components = componentsOf(stack);
   const found = await Promise.all(components.map(({ kubernetes }) => findWorkloads(client, kubernetes, signal)));
   const own = found.map((workloads) => workloads.map((workload) => ownOnly(workload, stack.workspace.id)));
   const pods = own.flat().flatMap((workload) => workload.pods);
-  const access = await openAccess(target);
-  const memory = podMemory(access, pods, 'workingSetBytes', signal);
+  const measured = memory
+    ? podMemory(await openAccess(target), pods, 'workingSetBytes', signal)
+    : Promise.resolve(new Map<string, number>());
   const states = await Promise.all(components.map((component, index) => stateOf(stack, component, own[index] ?? [], signal)));
-  const bytes = await memory;
+  const bytes = await measured;
   return states.map((state, index) => ({ ...state, residentBytes: sum(own[index] ?? [], bytes) }));
 }
 

@@ -15,6 +15,7 @@ export interface ComponentState {
   pids?: number[];
   /** Names of the pods of a server on Kubernetes. */
   pods?: string[];
+  /** 0 where it was not asked for: to measure the memory of all takes as long as all else. */
   residentBytes: number;
   reason?: string;
 }
@@ -59,7 +60,7 @@ export async function askItself(
 }
 
 /** Every component of the stack as it really is: its processes are looked for and it is asked itself, all at once. */
-export async function componentStates(context: StackContext, signal?: AbortSignal): Promise<ComponentState[]> {
-  const processes = await listProcesses(context.workspace, { memory: true });
+export async function componentStates(context: StackContext, signal?: AbortSignal, { memory = false } = {}): Promise<ComponentState[]> {
+  const processes = await listProcesses(context.workspace, { memory });
   return Promise.all(componentsOf(context).map((component) => stateOf(context, component, processes, signal)));
 }

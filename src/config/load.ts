@@ -32,15 +32,15 @@ const ALIASES: Record<string, string> = { FORGE_POLARIS_HOME: 'components.polari
  */
 export async function loadConfig({ file, flags, env }: ConfigRequest): Promise<LoadedConfig> {
   const problems: string[] = [];
-  const keys = configKeys();
   const source = await readSource(file, problems);
   const input = isRecord(source?.value) ? withoutEmpty(source.value) : {};
   if (source !== undefined && source.value !== null && source.value !== undefined && !isRecord(source.value))
     problems.push(`${source.at([])}: expected keys and values`);
   const set = new Map<string, string>();
-  for (const key of keys) if (valueAt(input, key.path) !== undefined) set.set(key.path.join('.'), file);
+  // The list of all settings takes longer to make than all else here: most commands have none to look up.
+  if (source !== undefined) for (const key of configKeys()) if (valueAt(input, key.path) !== undefined) set.set(key.path.join('.'), file);
   const over = (pathText: string, text: string, from: string): void => {
-    const key = keys.find((it) => it.path.join('.') === pathText);
+    const key = configKeys().find((it) => it.path.join('.') === pathText);
     if (key === undefined) return void problems.push(`${from}: there is no setting ${pathText}`);
     setAt(input, key.path, typed(key, text));
     set.set(pathText, from);
@@ -48,21 +48,22 @@ export async function loadConfig({ file, flags, env }: ConfigRequest): Promise<L
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith('FORGE_') || text === undefined || text === '') continue;
     const alias = ALIASES[name];
-    const key = keys.find((it) => it.variable === name);
+    const key = configKeys().find((it) => it.variable === name);
     if (alias !== undefined) over(alias, text, name);
     else if (key !== undefined) over(key.path.join('.'), text, name);
-    else problems.push(...unknownVariable(name, keys));
+    else problems.push(...unknownVariable(name));
   }
   for (const [pathText, text] of Object.entries(flags)) over(pathText, text, `--${pathText}`);
   const checked = configSchema.safeParse(input);
-  if (!checked.success) problems.push(...explain(checked.error.issues, set, source, file, keys));
+  if (!checked.success) problems.push(...explain(checked.error.issues, set, source, file));
   if (problems.length > 0 || !checked.success) throw invalid(problems);
   return { config: checked.data, set, orderedPorts: { ...checked.data.ports } };
 }
 
 /** Other programs have variables of this prefix too: only what begins like a setting, or is nearly one, is a mistake. */
-function unknownVariable(name: string, keys: ConfigKey[]): string[] {
+function unknownVariable(name: string): string[] {
   if (OTHER_VARIABLES.test(name)) return [];
+  const keys = configKeys();
   const known = [...keys.map(({ variable }) => variable), ...Object.keys(ALIASES)];
   const suggestion = didYouMean(name, known);
   const starts = keys.map(({ variable }) => variable.split('_').slice(0, 2).join('_'));
@@ -89,9 +90,13 @@ async function readSource(file: string, problems: string[]): Promise<Source | un
 type Issues = Parameters<typeof describeIssues>[0];
 
 /** Issues of values that came from a variable or a flag name that; all others name the place in the file. */
-function explain(issues: Issues, set: Map<string, string>, source: Source | undefined, file: string, keys: ConfigKey[]): string[] {
+function explain(issues: Issues, set: Map<string, string>, source: Source | undefined, file: string): string[] {
   const known = (at: readonly PropertyKey[]): string[] => [
-    ...new Set(keys.filter(({ path: it }) => at.every((part, index) => it[index] === part)).map(({ path: it }) => it[at.length] ?? '')),
+    ...new Set(
+      configKeys()
+        .filter(({ path: it }) => at.every((part, index) => it[index] === part))
+        .map(({ path: it }) => it[at.length] ?? ''),
+    ),
   ];
   return issues.flatMap((issue) => {
     const from = set.get(issue.path.join('.'));

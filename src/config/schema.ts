@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+// Almost every schema sees one value in the life of a command: to compile it first takes longer than to check it.
+z.config({ jitless: true });
+
 const PORT = 'expected a port from 1 to 65535';
 const port = z.int(PORT).min(1, PORT).max(65535, PORT);
 const size = z.string().regex(/^[1-9][0-9]*[kmgKMG]$/, 'expected a size such as 256m or 1g');

@@ -75,7 +75,7 @@ export interface StackPlace extends Place {
   pipeline: Pipeline;
   /** Whether this machine, or the cluster, has what it takes; throws what `forge up` would refuse to begin for. */
   require(): Promise<void>;
-  /** Every component as it really is; the same as `forge status`. */
+  /** Every component as it really is; the same as `forge status`, but for its memory. */
   states(): Promise<ComponentState[]>;
   /** Every task that takes part, observed and not changed. */
   tasks(): Promise<TaskFacts[]>;

@@ -21,8 +21,8 @@ export interface StackRuntime {
   settle(stack: StackContext): Promise<void>;
   /** Runs `use` while this machine reaches every endpoint of the stack. */
   withAccess<T>(stack: StackContext, signal: AbortSignal, use: () => Promise<T>): Promise<T>;
-  /** What really runs: every component is looked for and asked itself. */
-  states(stack: StackContext, signal: AbortSignal): Promise<ComponentState[]>;
+  /** What really runs: every component is looked for and asked itself; with `memory`, what it takes is measured too. */
+  states(stack: StackContext, signal: AbortSignal, options?: { memory?: boolean }): Promise<ComponentState[]>;
   /**
    * Stops what runs of this workspace, and without `keepData` removes it all, matched exactly; fine when there is nothing, and
    * with a damaged configuration too. Gives the names of what was stopped.

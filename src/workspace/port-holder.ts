@@ -30,8 +30,11 @@ interface Sockets {
   opened: Map<string, Map<string, string>>;
 }
 
-/** Commands ask for many ports at once; to read the tables for each takes longer than all else that they do. */
-const RECENT_MS = 100;
+/**
+ * Commands ask for many ports; to read the tables for each takes longer than all else that they do. What they tell of a port
+ * is looked at again, so that an old one costs time and no truth.
+ */
+const RECENT_MS = 1_000;
 let last: Sockets | undefined;
 
 function linuxHolder(port: number, likely: string[]): PortHolder | undefined {

@@ -93,7 +93,7 @@ describe('the servers of the stack', () => {
     const said = await startAll();
     expect(said.filter((text) => !text.endsWith('started'))).toEqual([]);
     expect(await startAll()).toEqual(SERVERS.map(() => 'in-sync'));
-    const states = await componentStates(world.stack);
+    const states = await componentStates(world.stack, undefined, { memory: true });
     expect(states.map(({ name, state }) => [name, state])).toEqual(
       ['kafka', 'localstack', 'postgresql', 'iceberg-rest', 'flink'].map((name) => [name, 'running']),
     );

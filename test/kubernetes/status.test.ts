@@ -23,7 +23,8 @@ afterAll(async () => {
   for (const close of opened) await close();
 });
 
-const look = (): Promise<ComponentState[]> => kubernetesRuntime.withAccess(kube.stack, signal, () => kubernetesStates(kube.stack, signal));
+const look = (): Promise<ComponentState[]> =>
+  kubernetesRuntime.withAccess(kube.stack, signal, () => kubernetesStates(kube.stack, signal, { memory: true }));
 const stateOf = async (name: string): Promise<ComponentState> => (await look()).find((state) => state.name === name)!;
 /** The state of a server as soon as it holds. */
 const becomes = (name: string, holds: (state: ComponentState) => boolean): Promise<ComponentState> => {

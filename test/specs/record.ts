@@ -1,30 +1,47 @@
+import http from 'node:http';
+import { vi } from 'vitest';
 import type { Exchange } from './openapi.js';
 
-/** Calls `use` while every request to this port that goes through fetch is written down. */
+const textOf = (chunk: unknown): string =>
+  chunk instanceof Uint8Array ? Buffer.from(chunk).toString() : typeof chunk === 'string' ? chunk : '';
+
+/** Calls `use` while every request of forge's HTTP client to this port is written down. */
 export async function record(port: number, use: () => Promise<void>): Promise<Exchange[]> {
   const exchanges: Exchange[] = [];
-  const real = globalThis.fetch;
-  globalThis.fetch = async (input, init) => {
-    const request = new Request(input, init);
-    if (new URL(request.url).port !== String(port)) return real(request);
-    const requestBody = await request.clone().text();
-    const response = await real(request);
-    exchanges.push({
-      method: request.method,
-      url: new URL(request.url),
-      requestType: request.headers.get('content-type') ?? '',
-      requestBody,
-      authorized: request.headers.has('authorization'),
-      status: response.status,
-      responseType: response.headers.get('content-type') ?? '',
-      responseBody: await response.clone().text(),
+  const real = http.request.bind(http);
+  const spy = vi.spyOn(http, 'request').mockImplementation(((url: URL, options: http.RequestOptions, listener?: Listener) => {
+    const request = real(url, options, listener);
+    if (url.port !== String(port)) return request;
+    let requestBody = '';
+    const end = request.end.bind(request);
+    request.end = ((body?: unknown) => {
+      requestBody = textOf(body);
+      return end(body);
+    }) as typeof request.end;
+    request.on('response', (response) => {
+      let responseBody = '';
+      response.on('data', (chunk: unknown) => (responseBody += textOf(chunk)));
+      response.on('end', () =>
+        exchanges.push({
+          method: request.method,
+          url,
+          requestType: String(request.getHeader('content-type') ?? ''),
+          requestBody,
+          authorized: request.hasHeader('authorization'),
+          status: response.statusCode ?? 0,
+          responseType: response.headers['content-type'] ?? '',
+          responseBody,
+        }),
+      );
     });
-    return response;
-  };
+    return request;
+  }) as typeof http.request);
   try {
     await use();
   } finally {
-    globalThis.fetch = real;
+    spy.mockRestore();
   }
   return exchanges;
 }
+
+type Listener = (response: http.IncomingMessage) => void;

@@ -50,9 +50,9 @@ export const k3dRuntime: StackRuntime = {
   /** The node's ports are this machine's. */
   withAccess: (_stack, _signal, use) => use(),
 
-  async states(stack, signal) {
+  async states(stack, signal, options) {
     const { name, state } = await ownCluster(clusterName(stack), stack.workspace, { signal });
-    if (state === 'running') return kubernetesStates(stack, signal);
+    if (state === 'running') return kubernetesStates(stack, signal, options);
     const reason = state === 'stopped' ? `the cluster ${name} is stopped` : `there is no cluster ${name}`;
     return componentsOf(stack).map(({ name: component, endpoint }) => {
       const address = stack.endpoints[endpoint];

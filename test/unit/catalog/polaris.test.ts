@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stackCatalog } from '../../../src/clients/iceberg.js';
 import { askForToken, tokenSource } from '../../../src/clients/oauth.js';
 import { stackPolaris } from '../../../src/clients/polaris.js';
@@ -81,15 +82,16 @@ describe('the principal', () => {
 
   it('has its credentials on disk, private, before anything else is asked', async () => {
     const requests: string[] = [];
-    const real = globalThis.fetch;
-    globalThis.fetch = (input, init) => {
-      requests.push(String(init?.method));
-      return requests.includes('POST') && requests.length > 2 ? Promise.reject(new Error('the network is gone')) : real(input, init);
-    };
+    const real = http.request.bind(http);
+    const spy = vi.spyOn(http, 'request').mockImplementation(((url: URL, options: http.RequestOptions, listener: () => void) => {
+      requests.push(String(options.method));
+      if (requests.includes('POST') && requests.length > 2) throw new Error('the network is gone');
+      return real(url, options, listener);
+    }) as typeof http.request);
     try {
       expect(await polarisPrincipal.apply(args, { state: 'missing' }, taskContext(stack))).toMatch(/created/);
     } finally {
-      globalThis.fetch = real;
+      spy.mockRestore();
     }
     expect((await stat(file())).mode & 0o777).toBe(0o600);
     expect(await polarisPrincipal.observe(args, taskContext(stack))).toEqual({ state: 'in-sync' });

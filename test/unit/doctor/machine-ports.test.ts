@@ -37,6 +37,7 @@ function look({ runtime = 'process', state = 'dead', before }: Given): Promise<T
     workspace,
     isKnown: before === undefined,
     states: () => Promise.resolve(states),
+    share: (_key: string, make: () => unknown) => make(),
     signal: new AbortController().signal,
   };
   return portTaken.look(place as unknown as StackPlace);

@@ -14,7 +14,7 @@ export const clockSkew: Check = {
   async look({ stack, signal }): Promise<Trouble[]> {
     const asked = Date.now();
     const { headers } = await request(stack.endpoints['localstack']!.url, { signal });
-    const told = Date.parse(headers.get('date') ?? '');
+    const told = Date.parse(headers['date'] ?? '');
     if (Number.isNaN(told)) throw new Error('the object store does not tell its time');
     return clockTroubles(skewSeconds(told, asked, Date.now()));
   },

@@ -1,13 +1,13 @@
 import { docker } from '../../../clients/docker.js';
 import { findProgram } from '../../../clients/exec.js';
 import { clusterName } from '../../../runtimes/k3d/name.js';
-import { listProcesses } from '../../../runtimes/process/state.js';
 import type { StackContext } from '../../../workspace/context.js';
 import { holderOf, type PortHolder } from '../../../workspace/port-holder.js';
 import { isTaken } from '../../../workspace/ports.js';
 import { readText } from '../../../workspace/read-text.js';
 import { servicesOf } from '../../../workspace/services.js';
 import type { Check, StackPlace, Trouble } from '../../check.js';
+import { ownProcesses } from '../servers/own-processes.js';
 
 /** On which ports the processes of a component listen. */
 const PORTS: Record<string, readonly string[]> = {
@@ -37,7 +37,7 @@ export const portTaken: Check = {
     const listening = await listeners(await wanted(place));
     if (listening.length === 0) return [];
     // All of them: a server of an earlier choice (another catalog) is no stranger either.
-    const own = (await listProcesses(place.workspace)).flatMap(({ pids }) => pids);
+    const own = (await ownProcesses(place)).flatMap(({ pids }) => pids);
     const likely = new Set(own);
     const held: Held[] = [];
     for (const one of listening) {
