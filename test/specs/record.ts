@@ -20,19 +20,23 @@ export async function record(port: number, use: () => Promise<void>): Promise<Ex
     }) as typeof request.end;
     request.on('response', (response) => {
       let responseBody = '';
-      response.on('data', (chunk: unknown) => (responseBody += textOf(chunk)));
-      response.on('end', () =>
-        exchanges.push({
-          method: request.method,
-          url,
-          requestType: String(request.getHeader('content-type') ?? ''),
-          requestBody,
-          authorized: request.hasHeader('authorization'),
-          status: response.statusCode ?? 0,
-          responseType: response.headers['content-type'] ?? '',
-          responseBody,
-        }),
-      );
+      // Whoever listens to its data takes them from forge.
+      const push = response.push.bind(response);
+      response.push = (chunk: unknown): boolean => {
+        if (chunk !== null) responseBody += textOf(chunk);
+        else
+          exchanges.push({
+            method: request.method,
+            url,
+            requestType: String(request.getHeader('content-type') ?? ''),
+            requestBody,
+            authorized: request.hasHeader('authorization'),
+            status: response.statusCode ?? 0,
+            responseType: response.headers['content-type'] ?? '',
+            responseBody,
+          });
+        return push(chunk);
+      };
     });
     return request;
   }) as typeof http.request);
