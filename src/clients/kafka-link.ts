@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs';
 import { messageOf, serverError, usageError, type ForgeError } from '../errors.js';
 import { redact } from '../workspace/secret.js';
 import { unreachableError } from './http.js';
+import { unlessAborted } from './wait.js';
 
 export interface KafkaOptions {
   signal?: AbortSignal | undefined;
@@ -76,6 +77,8 @@ export function kafkaError(error: unknown, bootstrap: string, doing: string): Fo
 
 export interface KafkaLink {
   kafka: Kafka;
+  /** Ends its connections at once. */
+  cut(): void;
   /** Waits for a step; an aborted signal cuts the connections and throws its reason. */
   run<T>(doing: string, step: () => Promise<T>, limitMs?: number): Promise<T>;
   /** Disconnects politely for at most a second, then cuts what is left. */
@@ -105,30 +108,26 @@ export async function openKafka(bootstrap: string, options: KafkaOptions = {}): 
   });
   return {
     kafka,
+    cut: () => cut('interrupted'),
     async run<T>(doing: string, step: () => Promise<T>, limitMs?: number): Promise<T> {
       options.signal?.throwIfAborted();
-      let end = (_: Error) => {};
-      const ended = new Promise<never>((_, reject) => (end = reject));
-      const onAbort = () => end(options.signal?.reason as Error);
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      const timer = limitMs === undefined ? undefined : setTimeout(() => end(new Error('SILENT')), limitMs);
-      const work = step();
-      work.catch(() => {});
+      const silence = new AbortController();
+      const timer = limitMs === undefined ? undefined : setTimeout(() => silence.abort(), limitMs);
+      const ends = [silence.signal, ...(options.signal === undefined ? [] : [options.signal])];
       try {
-        return await Promise.race([work, ended]);
+        return await unlessAborted(step(), AbortSignal.any(ends));
       } catch (error) {
         if (options.signal?.aborted) {
           cut('interrupted');
           throw options.signal.reason;
         }
-        if (error instanceof Error && error.message === 'SILENT') {
+        if (silence.signal.aborted) {
           cut('no answer');
           throw unreachableError(bootstrap, `Kafka, ${doing}`, `it took the connection and said nothing for ${(limitMs ?? 0) / 1000} s`);
         }
         throw error;
       } finally {
         clearTimeout(timer);
-        options.signal?.removeEventListener('abort', onAbort);
       }
     },
     async close(disconnect) {

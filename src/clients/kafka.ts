@@ -1,6 +1,7 @@
 import type { Admin } from 'kafkajs';
 import { ForgeError, serverError } from '../errors.js';
 import { connectOrExplain, innermost, kafkaError, kafkaErrorType, openKafka, type KafkaLink, type KafkaOptions } from './kafka-link.js';
+import { SharedConnections, type Opening } from './shared.js';
 import { waitUntil } from './wait.js';
 
 export interface TopicDescription {
@@ -187,14 +188,42 @@ async function adminOf(admin: Admin, link: KafkaLink, bootstrap: string, signal:
   return api;
 }
 
-/** Connects to a broker, hands it to `use` and always disconnects. `bootstrap` is host:port, several separated by commas. */
+interface Connected {
+  admin: Admin;
+  link: KafkaLink;
+}
+
+const shared = new SharedConnections<Connected>();
+
+function connecting(bootstrap: string, options: Omit<KafkaOptions, 'signal'>): Opening<Connected> {
+  const opening = openKafka(bootstrap, options).then((link) => ({ link, admin: link.kafka.admin() }));
+  return {
+    opened: opening.then(async ({ link, admin }) => {
+      await connectOrExplain(link, bootstrap, () => admin.connect());
+      return { link, admin };
+    }),
+    close: async () => {
+      const { link, admin } = await opening;
+      await link.close(() => admin.disconnect());
+    },
+    cut: () =>
+      void opening.then(
+        ({ link }) => link.cut(),
+        () => undefined,
+      ),
+  };
+}
+
+/**
+ * Connects to a broker, hands it to `use` and always disconnects; those who want the same at the same moment share a
+ * connection. `bootstrap` is host:port, several separated by commas. An aborted signal throws its reason.
+ */
 export async function withKafka<T>(bootstrap: string, use: (kafka: KafkaAdmin) => Promise<T>, options: KafkaOptions = {}): Promise<T> {
-  const link = await openKafka(bootstrap, options);
-  const admin = link.kafka.admin();
-  try {
-    await connectOrExplain(link, bootstrap, () => admin.connect());
-    return await use(await adminOf(admin, link, bootstrap, options.signal));
-  } finally {
-    await link.close(() => admin.disconnect());
-  }
+  const { signal, ...lasting } = options;
+  return shared.use(
+    JSON.stringify([bootstrap, lasting]),
+    () => connecting(bootstrap, lasting),
+    async ({ admin, link }) => use(await adminOf(admin, link, bootstrap, signal)),
+    signal,
+  );
 }

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import { messageOf, serverError, type ForgeError } from '../errors.js';
 import { redact, type Secret } from '../workspace/secret.js';
 import { errorCode, unreachableError } from './http.js';
+import { SharedConnections, type Opening } from './shared.js';
 
 export interface PostgresTarget {
   host: string;
@@ -24,6 +25,8 @@ export interface PostgresClient {
 export interface PostgresOptions {
   signal?: AbortSignal | undefined;
   connectTimeoutMs?: number;
+  /** For statements that may take long: others would wait for them on a shared connection. */
+  alone?: boolean;
 }
 
 /** A name as PostgreSQL takes it literally: `"views"`. */
@@ -89,45 +92,73 @@ function queryError(error: unknown, target: PostgresTarget, sql: string): ForgeE
   });
 }
 
-/** Connects, hands the client to `use` and always closes. An aborted signal cuts the connection and throws its reason. */
-export async function withPostgres<T>(
-  target: PostgresTarget,
-  use: (client: PostgresClient) => Promise<T>,
-  options: PostgresOptions = {},
-): Promise<T> {
-  const { signal } = options;
-  signal?.throwIfAborted();
-  const pg = (await import('pg')).default;
-  const client: Client = new pg.Client({
+/** Statements one after the other, as pg wants them. */
+type Ask = (sql: string, values: unknown[], signal: AbortSignal | undefined) => Promise<unknown[]>;
+const shared = new SharedConnections<Ask>();
+
+function connecting(PgClient: typeof Client, target: PostgresTarget, connectTimeoutMs: number): Opening<Ask> {
+  const client = new PgClient({
     host: target.host,
     port: target.port,
     user: target.user,
     password: target.password.reveal(),
     database: target.database,
     application_name: 'forge',
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 15_000,
+    connectionTimeoutMillis: connectTimeoutMs,
   });
   // An idle connection that breaks must not end forge; the next query says it.
   client.on('error', () => {});
-  const cut = () => (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-  signal?.addEventListener('abort', cut, { once: true });
-  try {
-    await client.connect().catch((error: unknown) => {
+  let last: Promise<unknown> = Promise.resolve();
+  const ask: Ask = (sql, values, signal) => {
+    const answer = last.then(async () => {
       signal?.throwIfAborted();
+      return (await client.query<Record<string, unknown>>(sql, values)).rows;
+    });
+    last = answer.catch(() => undefined);
+    return answer;
+  };
+  const opened = client.connect().then(
+    () => ask,
+    (error: unknown) => {
       throw connectError(error, target);
-    });
-    return await use({
-      async query<Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> {
-        try {
-          return (await client.query(sql, values)).rows as Row[];
-        } catch (error) {
-          signal?.throwIfAborted();
-          throw queryError(error, target, sql);
-        }
-      },
-    });
-  } finally {
-    signal?.removeEventListener('abort', cut);
-    await client.end().catch(() => {});
-  }
+    },
+  );
+  return {
+    opened,
+    close: () => client.end().catch(() => {}),
+    cut: () => (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy(),
+  };
+}
+
+/**
+ * Connects, hands the client to `use` and always closes; those who want the same at the same moment share a connection, so
+ * nothing may be changed that lasts longer than a statement. An aborted signal throws its reason.
+ * @throws ForgeError POSTGRESQL_LOGIN, POSTGRESQL_NO_DATABASE, POSTGRESQL_FAILED, UNREACHABLE (exit 4)
+ */
+export async function withPostgres<T>(
+  target: PostgresTarget,
+  use: (client: PostgresClient) => Promise<T>,
+  options: PostgresOptions = {},
+): Promise<T> {
+  const { signal, connectTimeoutMs = 15_000 } = options;
+  const pg = (await import('pg')).default;
+  const { host, port, user, password, database } = target;
+  const all = [host, port, user, password.reveal(), database, serverOf(target), connectTimeoutMs];
+  const key = options.alone === true ? undefined : JSON.stringify(all);
+  return shared.use(
+    key,
+    () => connecting(pg.Client, target, connectTimeoutMs),
+    (ask) =>
+      use({
+        async query<Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> {
+          try {
+            return (await ask(sql, values, signal)) as Row[];
+          } catch (error) {
+            signal?.throwIfAborted();
+            throw queryError(error, target, sql);
+          }
+        },
+      }),
+    signal,
+  );
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../clients/wait.js';
 import { messageOf } from '../errors.js';
 import { redact } from '../workspace/secret.js';
 import { Behind, type Check, type Fix, type Group, type Place, type Severity, type StackPlace, type Trouble } from './check.js';
@@ -134,22 +135,13 @@ async function run({ check, look }: Ready, obstacle: Promise<Unrun | undefined>,
   const deadline = AbortSignal.timeout(seconds * 1000);
   const own = AbortSignal.any([signal, deadline]);
   try {
-    const troubles = await Promise.race([look(own), rejectedBy(own)]);
+    const troubles = await unlessAborted(look(own), own);
     return { findings: troubles.map((trouble) => findingOf(check, trouble)) };
   } catch (error) {
     if (signal.aborted) return { reason: 'interrupted', behind: [] };
     if (deadline.aborted) return { reason: `it took longer than ${seconds} s`, behind: [] };
     return { reason: redact(messageOf(error)), behind: error instanceof Behind ? [error.id] : [] };
   }
-}
-
-/** For a check that does not listen. */
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-  late.catch(() => undefined);
-  return late;
 }
 
 function findingOf({ id, group, severity = 'error' }: Ready['check'], trouble: Trouble): Finding {

@@ -8,6 +8,7 @@ import { kafkaBootstrap, postgresAdmin, s3Of } from '../../src/modules/connect.j
 import { kafkaTopic } from '../../src/modules/kafka-topic.js';
 import { sqlView } from '../../src/modules/sql-view.js';
 import { Secret } from '../../src/workspace/secret.js';
+import { waitFor } from '../helpers/lake.js';
 import { kafkaProxy } from '../helpers/kafka-proxy.js';
 import { contextOf, kafka, s3, sql } from '../helpers/servers.js';
 import { closedPort, openTestWorld, withClosedPort, type TestWorld } from '../helpers/world.js';
@@ -178,6 +179,27 @@ describe('PostgreSQL', () => {
       ).rejects.toBe(reason),
     );
     expect(seconds).toBeLessThan(5);
+  });
+
+  it('is asked over one connection by those who ask at the same moment; one that is interrupted disturbs no other', async () => {
+    const admin = postgresAdmin(contextOf(world));
+    const controller = new AbortController();
+    const backend = (signal?: AbortSignal): Promise<unknown> =>
+      withPostgres(admin, (client) => client.query('SELECT pg_backend_pid() AS pid, pg_sleep(0.2)'), { signal });
+    const all = [backend(), backend(controller.signal), backend()];
+    const [first, , third] = await Promise.all([
+      all[0],
+      expect(all[1]).rejects.toThrow('Ctrl-C'),
+      all[2],
+      Promise.resolve().then(() => controller.abort(new Error('Ctrl-C'))),
+    ]);
+    expect(third).toEqual(first);
+    const alone = await Promise.all(
+      [1, 2].map(() => withPostgres(admin, (client) => client.query('SELECT pg_backend_pid() AS pid'), { alone: true })),
+    );
+    expect(alone[0]).not.toEqual(alone[1]);
+    const open = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.2)' AND application_name = 'forge'";
+    await waitFor(async () => expect(await sql(world, open)).toEqual([]));
   });
 
   it('sql.view removes exactly its own table: one of the same name that is a view stays', async () => {

@@ -31,7 +31,7 @@ export function withRisingWave<T>(
         throw refusal(error);
       }) as Promise<never>,
   });
-  return withPostgres(risingwaveTarget(stack), (client) => use(masked(client)), { signal });
+  return withPostgres(risingwaveTarget(stack), (client) => use(masked(client)), { signal, alone: true });
 }
 
 /** Without its cause: RisingWave quotes the statement that it refuses, with what stands in WITH. */

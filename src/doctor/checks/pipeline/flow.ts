@@ -39,7 +39,7 @@ export const between = (from: Offsets, to: Offsets, lows: Offsets): number =>
     return sum + (end > first ? Number(end - first) : 0);
   }, 0);
 
-/** What the topic holds that is older than the grace period. Looked at once; each question is a connection of its own. */
+/** What the topic holds that is older than the grace period. Looked at once. */
 export async function lookAtTopic(place: StackPlace): Promise<TopicLook> {
   await requireRunning(place, 'kafka');
   return place.share('topic', async (signal) => {
