@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { lackingError, messageOf } from '../errors.js';
 import { rememberSecret } from '../workspace/secret.js';
-import { contextOf, filesOf, invalidConfig, type ConfigEntry } from './kubernetes-config.js';
+import { contextOf, filesOf, invalidConfig, textsOf, type ConfigEntry, type ConfigText } from './kubernetes-config.js';
 import type { KubeTarget } from './kubernetes-types.js';
 
 /** How to reach one API server, and as whom. */
@@ -23,17 +23,29 @@ export interface KubeAccess {
 const CLUSTER = new Set(['server', 'certificate-authority', 'certificate-authority-data', 'insecure-skip-tls-verify', 'tls-server-name']);
 const USER = new Set(['client-certificate', 'client-certificate-data', 'client-key', 'client-key-data', 'token', 'tokenFile']);
 
+const accesses = new Map<string, Promise<KubeAccess>>();
+
 /**
- * Reads the kubeconfig and finds the context in it.
+ * Reads the kubeconfig and finds the context in it. The same files give the same access, with its connections.
  * @throws ForgeError KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN
  */
 export async function openAccess(target: KubeTarget): Promise<KubeAccess> {
-  const { cluster, user, texts } = await contextOf(target);
+  const texts = textsOf(target);
+  const id = createHash('sha256')
+    .update(JSON.stringify([texts, target.context]))
+    .digest('hex');
+  const known = accesses.get(id) ?? accessOf(target, texts, id);
+  accesses.set(id, known);
+  known.catch(() => accesses.delete(id));
+  return known;
+}
+
+async function accessOf(target: KubeTarget, texts: readonly ConfigText[], id: string): Promise<KubeAccess> {
+  const { cluster, user } = await contextOf(target, texts);
   const address = cluster.value['server'];
   if (typeof address !== 'string' || !URL.canParse(address))
     throw invalidConfig(cluster.file, `cluster ${cluster.name} of context ${target.context} has no server address`);
   const server = new URL(address);
-  const id = createHash('sha256').update(`${texts}\0${target.context}`).digest('hex');
   const isPlain = Object.keys(cluster.value).every((key) => CLUSTER.has(key)) && Object.keys(user.value).every((key) => USER.has(key));
   return { server, id, options: isPlain ? plainOptions(server, cluster, user) : await libraryOptions(server, target) };
 }

@@ -11,13 +11,21 @@ export interface ConfigEntry {
 }
 type Section = 'clusters' | 'users' | 'contexts';
 
+/** A kubeconfig file as it was read. */
+export interface ConfigText {
+  file: string;
+  text: string;
+}
+
+/** @throws ForgeError KUBECONFIG_MISSING */
+export const textsOf = (target: KubeTarget): ConfigText[] => filesOf(target).map((file) => ({ file, text: readFileSync(file, 'utf8') }));
+
 /**
- * Finds a context with its cluster and user.
- * @throws ForgeError KUBECONFIG_MISSING, KUBECONFIG_INVALID, CONTEXT_UNKNOWN
+ * Finds the target's context in its files, with its cluster and user.
+ * @throws ForgeError KUBECONFIG_INVALID, CONTEXT_UNKNOWN
  */
-export async function contextOf(target: KubeTarget): Promise<{ cluster: ConfigEntry; user: ConfigEntry; texts: string }> {
+export async function contextOf(target: KubeTarget, texts: readonly ConfigText[]): Promise<{ cluster: ConfigEntry; user: ConfigEntry }> {
   const { parse } = await import('yaml');
-  const texts = filesOf(target).map((file) => ({ file, text: readFileSync(file, 'utf8') }));
   const configs = texts.map(({ file, text }) => sectionsOf(file, text, parse));
   const all = (section: Section): ConfigEntry[] => configs.flatMap((config) => config[section]);
   const find = (section: Section, name: unknown): ConfigEntry | undefined => all(section).find((entry) => entry.name === name);
@@ -30,7 +38,7 @@ export async function contextOf(target: KubeTarget): Promise<{ cluster: ConfigEn
   const cluster = find('clusters', context.value['cluster']);
   if (cluster === undefined) throw invalidConfig(context.file, `context ${target.context} names a cluster that is not there`);
   const user = find('users', context.value['user']) ?? { name: '', value: {}, file: context.file };
-  return { cluster, user, texts: texts.map(({ text }) => text).join('\0') };
+  return { cluster, user };
 }
 
 /** KUBECONFIG may name several; those that are not there do not count as long as one is. */

@@ -65,11 +65,12 @@ function unknownVariable(name: string): string[] {
   if (OTHER_VARIABLES.test(name)) return [];
   const keys = configKeys();
   const known = [...keys.map(({ variable }) => variable), ...Object.keys(ALIASES)];
-  const suggestion = didYouMean(name, known);
   const starts = keys.map(({ variable }) => variable.split('_').slice(0, 2).join('_'));
   const short = (variable: string): string => variable.slice('FORGE_'.length);
   const isNear = nearest(short(name), known.map(short)) !== undefined;
-  return isNear || starts.some((start) => name.startsWith(`${start}_`)) ? [`${name}: there is no such setting${suggestion}`] : [];
+  return isNear || starts.some((start) => name.startsWith(`${start}_`))
+    ? [`${name}: there is no such setting${didYouMean(name, known)}`]
+    : [];
 }
 
 async function readSource(file: string, problems: string[]): Promise<Source | undefined> {

@@ -36,7 +36,8 @@ export async function examineStack(options: DoctorOptions): Promise<Report> {
   }));
   signal.throwIfAborted();
   if ('why' in opened) return examine({ ...base, stack: opened });
-  const { stack, isKnown } = opened;
+  const { isKnown } = opened;
+  const stack: StackContext = { ...opened.stack, orders: { ...opened.stack.orders, glance: true } };
   const runtime = await runtimeOf(stack.runtime);
   const place = await placeOf(stack, isKnown, signal).catch((error: unknown) => {
     if (!(error instanceof ForgeError)) throw error;
@@ -82,9 +83,8 @@ async function tasksOf(stack: StackContext, definition: Stack, signal: AbortSign
   const either = AbortSignal.any([signal, late.signal]);
   // Every task listens to it; that is no leak.
   setMaxListeners(0, either);
-  const glancing = { ...stack, orders: { ...stack.orders, glance: true } };
   const all = runStack(
-    { stack: glancing, definition, signal: either, onResult: (result) => void (late.signal.aborted || seen.set(result.id, result)) },
+    { stack, definition, signal: either, onResult: (result) => void (late.signal.aborted || seen.set(result.id, result)) },
     'check',
   );
   let timer: NodeJS.Timeout | undefined;

@@ -73,7 +73,7 @@ export async function stateOfImages(stack: StackContext, signal: AbortSignal, ne
 async function heldByCluster(stack: StackContext, signal: AbortSignal): Promise<Set<string> | undefined> {
   const name = clusterName(stack);
   const found = await unlessNoK3d(() => clusterState(name, stack.workspace, { signal }));
-  return found?.state === 'running' ? nodeImages(name) : undefined;
+  return found?.state === 'running' ? nodeImages(name, { signal }) : undefined;
 }
 
 async function unlessNoK3d<T>(ask: () => Promise<T>): Promise<T | undefined> {

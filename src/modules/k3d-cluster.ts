@@ -4,6 +4,7 @@ import { whyNotReady } from '../runtimes/k3d/api.js';
 import { bringUpCluster } from '../runtimes/k3d/bring-up.js';
 import { clusterSpec } from '../runtimes/k3d/config.js';
 import { apiPort, driftOf, type Drift } from '../runtimes/k3d/drift.js';
+import { lookingAt } from '../runtimes/k3d/gathered.js';
 import { readKubeconfig } from '../runtimes/k3d/kubeconfig.js';
 import { clusterName } from '../runtimes/k3d/name.js';
 import { missingFolders } from '../runtimes/k3d/ready.js';
@@ -22,7 +23,7 @@ export const k3dCluster = defineModule<z.output<typeof schema>>({
   timeoutSeconds: 1800,
 
   async observe(_args, { stack, signal }) {
-    const cluster = await ownCluster(clusterName(stack), stack.workspace, { signal });
+    const cluster = await ownCluster(clusterName(stack), stack.workspace, lookingAt(stack, signal));
     const { name, state, node } = cluster;
     if (state === 'absent') return { state: 'missing', message: `there is no cluster ${name}` };
     if (state === 'half') return { state: 'missing', message: `the making of ${name} was interrupted` };

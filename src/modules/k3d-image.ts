@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { IMAGE_NAMES } from '../config/schema.js';
 import { imagesHere } from '../runtimes/k3d/choice.js';
 import { imageOf } from '../runtimes/k3d/config.js';
+import { lookingAt } from '../runtimes/k3d/gathered.js';
 import { nodeImages } from '../runtimes/k3d/images.js';
 import { bringImage } from '../runtimes/k3d/import.js';
 import { clusterName } from '../runtimes/k3d/name.js';
@@ -24,7 +25,7 @@ export const k3dImage = defineModule<Args>({
 
   async observe(args, context) {
     const reference = await referenceOf(args, context);
-    const held = await nodeImages(clusterName(context.stack));
+    const held = await nodeImages(clusterName(context.stack), lookingAt(context.stack, context.signal));
     return held.has(qualified(reference)) ? { state: 'in-sync' } : { state: 'missing', message: `${reference} is not in the cluster` };
   },
 

@@ -6,6 +6,7 @@ import { componentsOf } from '../../components/index.js';
 import { requireConnectors } from '../../components/flink/connectors.js';
 import { hostPorts } from '../../runtimes/k3d/drift.js';
 import { whyNotReady } from '../../runtimes/k3d/api.js';
+import { lookingAt } from '../../runtimes/k3d/gathered.js';
 import { readKubeconfig } from '../../runtimes/k3d/kubeconfig.js';
 import { clusterName, nodeName } from '../../runtimes/k3d/name.js';
 import { requireK3d } from '../../runtimes/k3d/require.js';
@@ -22,7 +23,7 @@ export const k3dRuntime: StackRuntime = {
   async require(stack, signal) {
     const [tools, cluster] = await Promise.allSettled([
       requireK3d({ signal }),
-      ownCluster(clusterName(stack), stack.workspace, { signal }),
+      ownCluster(clusterName(stack), stack.workspace, lookingAt(stack, signal)),
     ]);
     // What lacks explains why the cluster could not be seen.
     for (const one of [tools, cluster]) if (one.status === 'rejected') throw one.reason as Error;
@@ -51,7 +52,7 @@ export const k3dRuntime: StackRuntime = {
   withAccess: (_stack, _signal, use) => use(),
 
   async states(stack, signal, options) {
-    const { name, state } = await ownCluster(clusterName(stack), stack.workspace, { signal });
+    const { name, state } = await ownCluster(clusterName(stack), stack.workspace, lookingAt(stack, signal));
     if (state === 'running') return kubernetesStates(stack, signal, options);
     const reason = state === 'stopped' ? `the cluster ${name} is stopped` : `there is no cluster ${name}`;
     return componentsOf(stack).map(({ name: component, endpoint }) => {

@@ -1,4 +1,4 @@
-import { request, type RequestOptions } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import { z } from 'zod';
 import { messageOf } from '../../errors.js';
 import type { ApiAccess } from './kubeconfig.js';
@@ -29,8 +29,10 @@ const ANSWER_MS = 5000;
  * The certificates make sure that it is this cluster that answers, whoever has the port.
  */
 export async function whyNotReady(access: ApiAccess, node: string, since: Date, signal: AbortSignal): Promise<string | undefined> {
+  // A handshake costs more than these three requests.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
-    const get = getter(access, signal);
+    const get = getter(access, agent, signal);
     const [{ spec, status }, lease, pods] = await Promise.all([
       get(`/api/v1/nodes/${node}`, nodeSchema),
       get(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${node}`, leaseSchema),
@@ -47,13 +49,15 @@ export async function whyNotReady(access: ApiAccess, node: string, since: Date, 
   } catch (error) {
     signal.throwIfAborted();
     return `its API does not answer yet (${error instanceof z.ZodError ? 'what it says is not understood' : messageOf(error)})`;
+  } finally {
+    agent.destroy();
   }
 }
 
 type Get = <T>(path: string, schema: z.ZodType<T>) => Promise<T>;
 
-function getter({ server, ...credentials }: ApiAccess, signal: AbortSignal): Get {
-  const options = { ...credentials, agent: false as const, signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]) };
+function getter({ server, ...credentials }: ApiAccess, agent: Agent, signal: AbortSignal): Get {
+  const options = { ...credentials, agent, signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]) };
   return async (path, schema) => {
     const { status, text } = await fetchText(new URL(path, server), options);
     if (status !== 200) throw new Error(`status ${status}`);

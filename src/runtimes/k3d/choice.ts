@@ -5,6 +5,7 @@ import type { StackContext } from '../../workspace/context.js';
 import { imageChoices } from '../../workspace/images.js';
 import { generatedFile } from '../kubernetes/apply.js';
 import { kubeTarget } from '../kubernetes/target.js';
+import { lookingAt } from './gathered.js';
 import { nodeImages } from './images.js';
 import { clusterName } from './name.js';
 import { qualified } from './reference.js';
@@ -47,10 +48,15 @@ async function choose(stack: StackContext, name: string, choices: string[], sign
     return choices.find((one) => held(one)) ?? last;
   }
   const ordered = applied === undefined ? choices : [applied, ...choices.filter((one) => one !== applied)];
-  const local = await Promise.all(ordered.map(async (one) => (await localImage(one, { signal })) !== undefined));
-  if (local[0] === true) return ordered[0]!;
+  const isLocal = async (one: string): Promise<boolean> => (await localImage(one, { signal })) !== undefined;
+  const [first = last, ...others] = ordered;
+  if (await isLocal(first)) return first;
+  const local = [false, ...(await Promise.all(others.map(isLocal)))];
   // Without a node that runs there is none that holds images.
-  const inNode = await nodeImages(clusterName(stack)).catch(() => new Set<string>());
+  const inNode = await nodeImages(clusterName(stack), lookingAt(stack, signal)).catch(() => {
+    signal.throwIfAborted();
+    return new Set<string>();
+  });
   return ordered.find((one, index) => local[index] === true || inNode.has(qualified(one))) ?? last;
 }
 

@@ -1,29 +1,24 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { localImage, pullImage, type LocalImage } from '../../clients/docker-images.js';
 import { inContainer } from '../../clients/docker-objects.js';
 import { lackingError } from '../../errors.js';
+import { Gathered, type AskOptions } from './gathered.js';
 import { nodeName } from './name.js';
 
 export const CTR = ['ctr', '-n', 'k8s.io', 'images'];
 
-/** Lists that are about to be asked for, by cluster. One that is under way already may miss what was brought in meanwhile. */
-const asked = new Map<string, Promise<Set<string>>>();
-/** Time in which the tasks of one run come to ask. */
-const GATHER_MS = 20;
+const lists = new Gathered<Set<string>>();
 
-/** The names of the images that a cluster's node holds, in full; asked once for all who ask at the same time. */
-export function nodeImages(cluster: string): Promise<Set<string>> {
-  const already = asked.get(cluster);
-  if (already !== undefined) return already;
-  const list = delay(GATHER_MS).then(async () => {
-    asked.delete(cluster);
-    // k3s has `ctr` in every version.
-    const text = await inContainer(nodeName(cluster), [...CTR, 'ls', '--quiet']);
-    return new Set(text.split('\n').map((line) => line.trim()));
-  });
-  asked.set(cluster, list);
-  return list;
-}
+/** The names of the images that a cluster's node holds, in full. */
+export const nodeImages = (cluster: string, options: AskOptions): Promise<Set<string>> =>
+  lists.ask(
+    cluster,
+    async (until) => {
+      // k3s has `ctr` in every version.
+      const text = await inContainer(nodeName(cluster), [...CTR, 'ls', '--quiet'], { signal: until });
+      return new Set(text.split('\n').map((line) => line.trim()));
+    },
+    options,
+  );
 
 export interface ImageWork {
   signal: AbortSignal;

@@ -93,7 +93,7 @@ async function importByDigest(reference: string, cluster: string, signal: AbortS
   const node = nodeName(cluster);
   const wanted = qualified(reference);
   const base = wanted.split('@')[0] ?? wanted;
-  const named = async (): Promise<string[]> => [...(await nodeImages(cluster))].filter((name) => name.startsWith(`${base}@`));
+  const named = async (): Promise<string[]> => [...(await nodeImages(cluster, { signal }))].filter((name) => name.startsWith(`${base}@`));
   const before = new Set(await named());
   await pipeImages([reference], node, `--digests --base-name ${base}`, { signal });
   const given = (await named()).find((name) => !before.has(name));

@@ -3,6 +3,7 @@ import type { DockerOptions } from '../../clients/docker.js';
 import { listClusters, type ListedCluster } from '../../clients/k3d.js';
 import { lackingError, serverError, type ForgeError } from '../../errors.js';
 import type { Workspace } from '../../workspace/workspace.js';
+import { Gathered, type AskOptions } from './gathered.js';
 import { dataVolumeName, imageVolumeName, isOwn, networkName, nodeName, toolsName } from './name.js';
 
 interface Surroundings {
@@ -29,7 +30,12 @@ const USABLE = new Set(['running', 'restarting', 'exited', 'paused']);
  * answer that cannot be understood is an error, never "no cluster".
  * @throws ForgeError DOCKER_…, K3D_…, CLUSTER_UNCLEAR
  */
-export async function clusterState(name: string, workspace: Workspace, options: DockerOptions = {}): Promise<ClusterState> {
+export const clusterState = (name: string, workspace: Workspace, options?: AskOptions): Promise<ClusterState> =>
+  states.ask(JSON.stringify([name, workspace.root]), (signal) => readState(name, workspace, { signal }), options);
+
+const states = new Gathered<ClusterState>();
+
+async function readState(name: string, workspace: Workspace, options: DockerOptions): Promise<ClusterState> {
   for (let attempt = 1; ; attempt++) {
     const [clusters, containers, networks, volumes] = await Promise.all([
       listClusters(options),
@@ -94,7 +100,7 @@ const unclear = (name: string, isListed: boolean): ForgeError =>
  * The workspace's own cluster, as it is.
  * @throws ForgeError CLUSTER_FOREIGN (exit 3) where somebody else has that name
  */
-export async function ownCluster(name: string, workspace: Workspace, options?: DockerOptions): Promise<OwnCluster> {
+export async function ownCluster(name: string, workspace: Workspace, options?: AskOptions): Promise<OwnCluster> {
   const found = await clusterState(name, workspace, options);
   if (found.state !== 'stranger') return found;
   throw lackingError({

@@ -2,6 +2,7 @@ import { localImage, pipeImages } from '../../clients/docker-images.js';
 import { inContainer } from '../../clients/docker-objects.js';
 import type { StackContext } from '../../workspace/context.js';
 import { imagesOf } from '../../workspace/images.js';
+import { lookingAt } from './gathered.js';
 import { CTR, ensureLocal, nodeImages, type ImageWork } from './images.js';
 import { nodeName } from './name.js';
 import { qualified } from './reference.js';
@@ -30,7 +31,7 @@ export function systemImages({ packageRoot, images }: Pick<StackContext, 'packag
 
 /** What this machine has of them and the node of the cluster has not. */
 export async function systemImagesToBring(stack: StackContext, cluster: string, signal: AbortSignal): Promise<SystemImage[]> {
-  const held = await nodeImages(cluster);
+  const held = await nodeImages(cluster, lookingAt(stack, signal));
   const lacking = systemImages(stack).filter(({ inNode }) => !held.has(qualified(inNode)));
   const local = await Promise.all(lacking.map(({ image }) => localImage(image, { signal })));
   return lacking.filter((_, index) => local[index] !== undefined);

@@ -2,6 +2,7 @@ import { connectKubernetes, type KubeObject } from '../../../clients/kubernetes.
 import { ExitCode, ForgeError, messageOf } from '../../../errors.js';
 import { whyNotReady } from '../../../runtimes/k3d/api.js';
 import { apiPort } from '../../../runtimes/k3d/drift.js';
+import { lookingAt } from '../../../runtimes/k3d/gathered.js';
 import { readKubeconfig } from '../../../runtimes/k3d/kubeconfig.js';
 import { clusterName } from '../../../runtimes/k3d/name.js';
 import { ownCluster } from '../../../runtimes/k3d/state.js';
@@ -28,7 +29,7 @@ const UP_MENDS = '`forge up` brings it back; what the servers hold stays';
 
 async function lookAtK3d({ stack, signal }: StackPlace): Promise<Trouble[]> {
   const { workspace } = stack;
-  const { name, state, node } = await ownCluster(clusterName(stack), workspace, { signal }).catch(behindDocker);
+  const { name, state, node } = await ownCluster(clusterName(stack), workspace, lookingAt(stack, signal)).catch(behindDocker);
   const told = (title: string, cause: string): Trouble[] => [{ title, cause, remedy: UP_MENDS, fix: UP }];
   if (state === 'absent') return told(`There is no cluster ${name}`, 'Docker has no node of it: it was deleted, or never made');
   if (state === 'half') return told(`The cluster ${name} is half made`, 'forge or k3d was killed while making it');
