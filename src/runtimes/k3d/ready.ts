@@ -13,6 +13,9 @@ import { hasLostK3s, notReady } from './node.js';
 /** Folders of the data volume, one for each server that keeps something. */
 const DATA_FOLDERS = ['kafka', 'postgresql', 'risingwave', 'flink', 'iceberg-rest'];
 
+/** For so long a node that could be asked is taken to live, with the same certificates. */
+const TRUSTED_MS = 2000;
+
 /** Waits until the API answers the kubeconfig in .forge, which is written, and the node is ready. */
 export async function awaitCluster(name: string, seconds: number, { stack: { workspace }, env, signal, progress }: Work): Promise<void> {
   let why: string | undefined = 'its API does not answer yet';
@@ -24,7 +27,13 @@ export async function awaitCluster(name: string, seconds: number, { stack: { wor
       throw error;
     }
   };
+  // Programs cost a node that starts more than the question to its API.
+  let reached: { at: number; ask: () => Promise<string | undefined> } | undefined;
   const look = async (): Promise<string | undefined> => {
+    if (reached !== undefined && performance.now() - reached.at < TRUSTED_MS) {
+      const stillNot = await reached.ask();
+      if (stillNot !== undefined) return stillNot;
+    }
     const [node] = await containersNamed([nodeName(name)], { signal });
     if (node === undefined || node.status === 'exited' || node.status === 'dead') throw await notReady(name, 'its node has ended', signal);
     if (await hasLostK3s(node, signal)) throw await notReady(name, 'Kubernetes has ended in its node', signal);
@@ -33,11 +42,10 @@ export async function awaitCluster(name: string, seconds: number, { stack: { wor
     await writeKubeconfig(workspace, kubeconfig);
     const access = await accessOf(kubeconfig, name, apiPort(node));
     if (access === undefined) return 'its kubeconfig leads elsewhere';
+    const ask = (): Promise<string | undefined> => whyNotReady(access, node.name, node.startedAt, signal);
+    reached = { at: performance.now(), ask };
     // k3s writes it anew while it starts.
-    return (
-      (await whyNotReady(access, node.name, node.startedAt, signal)) ??
-      ((await currentKubeconfig()) === kubeconfig ? undefined : 'it has a new kubeconfig')
-    );
+    return (await ask()) ?? ((await currentKubeconfig()) === kubeconfig ? undefined : 'it has a new kubeconfig');
   };
   const ready = async (): Promise<boolean> => {
     why = await look();
