@@ -9,7 +9,7 @@ export const CTR = ['ctr', '-n', 'k8s.io', 'images'];
 const lists = new Gathered<Set<string>>();
 
 /** The names of the images that a cluster's node holds, in full. */
-export const nodeImages = (cluster: string, options: AskOptions): Promise<Set<string>> =>
+export const nodeImages = (cluster: string, options?: AskOptions): Promise<Set<string>> =>
   lists.ask(
     cluster,
     async (until) => {
