@@ -77,6 +77,7 @@ export async function bringUp(options: UpOptions): Promise<UpOutcome> {
 
 /** What was brought up before, in another runtime too, may hold the ports that were ordered. Writes nothing. */
 async function refusePorts({ stack, orderedPorts }: Session, { folder }: UpOptions): Promise<void> {
+  if (Object.keys(orderedPorts).length === 0) return;
   const workspace = findWorkspace(folder);
   const runtimes = new Set([stack.runtime, readKept(workspace)?.runtime ?? stack.runtime]);
   const ownPorts = await Promise.all([...runtimes].map(async (name) => (await runtimeOf(name)).ownPorts(workspace, stack)));
