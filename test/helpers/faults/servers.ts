@@ -52,7 +52,7 @@ async function takeConnections(box: Sandbox): Promise<() => Promise<void>> {
   await withPostgres(superuser(box), async (client) => {
     while ((await used(client)) < 52)
       await new Promise<void>((opened, failed) => {
-        closed.push(withPostgres(superuser(box), () => (opened(), held)).catch(failed));
+        closed.push(withPostgres(superuser(box), () => (opened(), held), { alone: true }).catch(failed));
       });
   });
   return async () => {
