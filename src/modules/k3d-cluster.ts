@@ -1,18 +1,28 @@
 import { z } from 'zod';
 import { withdrawUnwanted } from '../components/kubernetes-withdraw.js';
 import { whyNotReady } from '../runtimes/k3d/api.js';
-import { bringUpCluster } from '../runtimes/k3d/bring-up.js';
+import { bringUpCluster, type Done } from '../runtimes/k3d/bring-up.js';
 import { clusterSpec } from '../runtimes/k3d/config.js';
 import { apiPort, driftOf, type Drift } from '../runtimes/k3d/drift.js';
 import { lookingAt } from '../runtimes/k3d/gathered.js';
+import { nodeImages } from '../runtimes/k3d/images.js';
 import { readKubeconfig } from '../runtimes/k3d/kubeconfig.js';
 import { clusterName } from '../runtimes/k3d/name.js';
 import { missingFolders } from '../runtimes/k3d/ready.js';
 import { ownCluster, type OwnCluster } from '../runtimes/k3d/state.js';
 import { systemImagesToBring } from '../runtimes/k3d/system-images.js';
+import type { StackContext } from '../workspace/context.js';
 import { defineModule, type Observation, type TaskContext } from './contract.js';
 
-const schema = z.strictObject({});
+const schema = z.strictObject({
+  part: z
+    .enum(['node', 'rest'])
+    .optional()
+    .describe('Two tasks may share the work: images are brought into a new node from `node` on, and `rest` waits for Kubernetes in it'),
+});
+
+/** What the task of the first part found or did in this run, for the task of the second. */
+const firstTask = { settled: new WeakSet<StackContext>(), made: new WeakSet<StackContext>() };
 
 /** forge's own cluster, with its kubeconfig in .forge/ and the folders for data in its node. */
 export const k3dCluster = defineModule<z.output<typeof schema>>({
@@ -22,24 +32,42 @@ export const k3dCluster = defineModule<z.output<typeof schema>>({
   // The images of node and helper may have to be pulled.
   timeoutSeconds: 1800,
 
-  async observe(_args, { stack, signal }) {
-    const cluster = await ownCluster(clusterName(stack), stack.workspace, lookingAt(stack, signal));
-    const { name, state, node } = cluster;
-    if (state === 'absent') return { state: 'missing', message: `there is no cluster ${name}` };
-    if (state === 'half') return { state: 'missing', message: `the making of ${name} was interrupted` };
-    const drift = driftOf(node, clusterSpec(stack));
-    if (drift.length > 0) return drifted(`${name} has to be made anew: ${drift.map(({ field }) => field).join(', ')} changed`, drift);
-    if (state === 'stopped') return drifted(`${name} is stopped`, [{ field: 'state', is: node.status, should: 'running' }]);
-    return observeRunning(cluster, { stack, signal });
+  async observe({ part }, { stack, signal }) {
+    if (part === 'rest' && firstTask.settled.has(stack)) return { state: 'in-sync' };
+    if (part === 'rest' && !firstTask.made.has(stack)) return { state: 'unknown', reason: 'there is no node yet' };
+    const seen = await observe({ stack, signal }, part === 'node' && firstTask.made.has(stack));
+    if (part === 'node' && seen.state === 'in-sync' && !firstTask.made.has(stack)) firstTask.settled.add(stack);
+    return seen;
   },
 
-  async apply(_args, observation, { stack, signal, progress, waitingFor }) {
-    const done = await bringUpCluster(stack, { signal, progress, waitingFor });
+  async apply({ part }, observation, { stack, signal, progress, waitingFor }) {
+    const work = { signal, progress, waitingFor };
+    if (part === 'rest') {
+      await bringUpCluster(stack, { ...work, keep: true });
+      return `${observation.message ?? 'it was not ready'}; ready now`;
+    }
+    const done = await bringUpCluster(stack, { ...work, until: part === 'node' ? 'takes images' : 'ready' });
+    if (part === 'node' && isNew(done)) firstTask.made.add(stack);
     // A cluster that was not ready could not be asked before.
-    if (done === 'started' || done === 'mended') await withdrawUnwanted(stack, signal);
+    if (!isNew(done)) await withdrawUnwanted(stack, signal);
     return `${observation.message ?? 'there was none'}; ${done}`;
   },
 });
+
+async function observe({ stack, signal }: Pick<TaskContext, 'stack' | 'signal'>, takesImages: boolean): Promise<Observation> {
+  const cluster = await ownCluster(clusterName(stack), stack.workspace, lookingAt(stack, signal));
+  const { name, state, node } = cluster;
+  if (state === 'absent') return { state: 'missing', message: `there is no cluster ${name}` };
+  if (state === 'half') return { state: 'missing', message: `the making of ${name} was interrupted` };
+  const drift = driftOf(node, clusterSpec(stack));
+  if (drift.length > 0) return drifted(`${name} has to be made anew: ${drift.map(({ field }) => field).join(', ')} changed`, drift);
+  if (state === 'stopped') return drifted(`${name} is stopped`, [{ field: 'state', is: node.status, should: 'running' }]);
+  if (!takesImages) return observeRunning(cluster, { stack, signal });
+  await nodeImages(name, { signal });
+  return { state: 'in-sync' };
+}
+
+const isNew = (done: Done): boolean => done === 'created' || done === 'made anew, with the data that it had';
 
 async function observeRunning(
   { name, node }: OwnCluster & { state: 'stopped' | 'running' },

@@ -73,7 +73,8 @@ export async function ownClusterAt(label: string, settings: object = {}): Promis
       return found.observe(parsed, context);
     },
     async up({ module = 'k3d.cluster', args = {}, orders, signal = AbortSignal.timeout(600_000), progress = () => undefined } = {}) {
-      stack = { ...stack, ...(orders === undefined ? {} : { orders }) };
+      // The tasks of one run have the same.
+      if (orders !== undefined) stack = { ...stack, orders };
       const { found, parsed, context } = await run(module, args, signal, progress);
       const seen = await found.observe(parsed, context);
       if (seen.state !== 'missing' && seen.state !== 'drifted') return seen.state;

@@ -22,20 +22,27 @@ interface BringUp {
   signal: AbortSignal;
   progress: (text: string) => void;
   waitingFor: (what: string) => void;
+  /** How far a new cluster is brought: its node takes images some seconds before Kubernetes in it is ready. */
+  until?: 'takes images' | 'ready';
+  /** Never to be made anew: its node was filled since. */
+  keep?: boolean;
 }
 
-type Done = 'created' | 'made anew, with the data that it had' | 'started' | 'mended';
+export type Done = 'created' | 'made anew, with the data that it had' | 'started' | 'mended';
 
 /**
  * Makes, starts or mends the workspace's cluster, whatever is there of it, until it is ready.
  * @throws ForgeError CLUSTER_NEEDS_RECREATE (exit 2) where only a new one would do and nobody allowed that
  */
-export async function bringUpCluster(stack: StackContext, { signal, progress, waitingFor }: BringUp): Promise<Done> {
+export async function bringUpCluster(
+  stack: StackContext,
+  { signal, progress, waitingFor, until = 'ready', keep = false }: BringUp,
+): Promise<Done> {
   const spec = clusterSpec(stack);
   const look = (): Promise<OwnCluster> => ownCluster(clusterName(stack), stack.workspace, { signal });
   const found = await look();
   const drift = found.node === undefined ? [] : driftOf(found.node, spec);
-  const mayRecreate = stack.orders?.recreate === true;
+  const mayRecreate = stack.orders?.recreate === true && !keep;
   if (drift.length > 0 && !mayRecreate) throw recreateRefused(found.name, drift);
 
   waitingFor('the images of the cluster');
@@ -54,7 +61,7 @@ export async function bringUpCluster(stack: StackContext, { signal, progress, wa
       if (before.node !== undefined) await removeCluster(before, work);
       await makeCluster(before.node === undefined ? before : await look(), spec, work);
       await resetIdentity(stack.workspace, kubeTarget(stack).context);
-      await awaitCluster(found.name, READY_SECONDS, work);
+      await awaitCluster(found.name, READY_SECONDS, work, until);
     };
     if (found.node === undefined || drift.length > 0) {
       await make(found);
@@ -72,6 +79,7 @@ export async function bringUpCluster(stack: StackContext, { signal, progress, wa
     }
   };
   const done = await withK3dEnvironment(stack.workspace, bringUp, { toolsImage: toolsImageUsed });
+  if (until === 'takes images' && (done === 'created' || done === 'made anew, with the data that it had')) return done;
   await Promise.all([
     missingFolders(found.name, signal).then((folders) => makeFolders(found.name, folders, signal)),
     bringSystemImages(stack, found.name, { signal, progress }),

@@ -6,6 +6,7 @@ import { whyNotReady } from './api.js';
 import type { Work } from './cluster.js';
 import { DATA_PATH } from './config.js';
 import { apiPort } from './drift.js';
+import { nodeImages } from './images.js';
 import { accessOf, writeKubeconfig } from './kubeconfig.js';
 import { nodeName } from './name.js';
 import { hasLostK3s, notReady } from './node.js';
@@ -16,8 +17,16 @@ const DATA_FOLDERS = ['kafka', 'postgresql', 'risingwave', 'flink', 'iceberg-res
 /** For so long a node that could be asked is taken to live, with the same certificates. */
 const TRUSTED_MS = 2000;
 
-/** Waits until the API answers the kubeconfig in .forge, which is written, and the node is ready. */
-export async function awaitCluster(name: string, seconds: number, { stack: { workspace }, env, signal, progress }: Work): Promise<void> {
+/**
+ * Waits until the API answers the kubeconfig in .forge, which is written, and the node is ready; or, with `takes images`, until
+ * the kubeconfig is written and images can be brought into the node.
+ */
+export async function awaitCluster(
+  name: string,
+  seconds: number,
+  { stack: { workspace }, env, signal, progress }: Work,
+  until: 'takes images' | 'ready' = 'ready',
+): Promise<void> {
   let why: string | undefined = 'its API does not answer yet';
   const currentKubeconfig = async (): Promise<string | undefined> => {
     try {
@@ -49,6 +58,14 @@ export async function awaitCluster(name: string, seconds: number, { stack: { wor
   };
   const ready = async (): Promise<boolean> => {
     why = await look();
+    if (why !== undefined && until === 'takes images' && reached !== undefined) {
+      const takes = await nodeImages(name, { signal }).then(
+        () => true,
+        () => false,
+      );
+      signal.throwIfAborted();
+      if (takes) return true;
+    }
     if (why !== undefined) progress(`waiting for the cluster: ${why}`);
     return why === undefined;
   };

@@ -221,6 +221,16 @@ describe('what needs a new cluster', () => {
     ]);
   });
 
+  it('is told by one of two tasks only: the second goes by what the first has found', async () => {
+    fakes.docker({ ...containers(server({ ...asDesired(), image: 'rancher/k3s:v1.30.0-k3s1' })), ...ownNetwork() });
+    fakes.k3d({ 'cluster list': clusters(name) });
+    const context = { stack, signal: new AbortController().signal, progress: () => undefined, waitingFor: () => undefined };
+    expect(await k3dCluster.observe({ part: 'node' }, context)).toMatchObject({ state: 'drifted' });
+    const asked = fakes.calls().length;
+    expect((await k3dCluster.observe({ part: 'rest' }, context)).state).toBe('unknown');
+    expect(fakes.calls()).toHaveLength(asked);
+  });
+
   it('is shown, and refused unless the run was told so', async () => {
     fakes.docker({ ...containers(server({ ...asDesired(), image: 'rancher/k3s:v1.30.0-k3s1' })), ...ownNetwork() });
     fakes.k3d({ 'cluster list': clusters(name) });
