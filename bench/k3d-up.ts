@@ -16,6 +16,7 @@ import { imagesHere } from '../src/runtimes/k3d/choice.js';
 import { openSession } from '../src/lifecycle/session.js';
 import { holds } from '../src/playbook/task.js';
 import { makeFolders, missingFolders } from '../src/runtimes/k3d/ready.js';
+import { awaitQuiet } from './running-stack.js';
 
 const LIMIT = 1.05;
 const NOOP_LIMIT_SECONDS = 3;
@@ -150,6 +151,7 @@ try {
     console.log(`round ${round}: forge up until every pod is ready ${ready.toFixed(1)} s, whole ${whole.toFixed(1)} s`);
     stack = await made();
     if (round === rounds) {
+      awaitQuiet();
       for (let at = 0; at < NOOPS; at++) timesOfNoop.push((await up()).whole);
       memory();
     }

@@ -35,7 +35,7 @@ const SETTLES_SECONDS = 180;
  * Waits until the machine is quiet: for a minute or two after their start Java servers compile what they run, and whatever is
  * measured meanwhile is measured against that. Says so and goes on where it never is.
  */
-function awaitQuiet(): void {
+export function awaitQuiet(): void {
   const start = performance.now();
   const spent = (): { busy: number; all: number } =>
     cpus().reduce(
