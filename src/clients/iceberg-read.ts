@@ -46,9 +46,30 @@ export async function readRows(
   if (snapshot === undefined) return [];
   const manifests = (await readAvro(await fetchObject(snapshot['manifest-list']))) as unknown as Manifest[];
   const wanted = manifests.filter((manifest) => Number(manifest.sequence_number ?? 0) > after);
-  const files = await Promise.all(wanted.map((manifest) => liveFiles(manifest, fetchObject, after)));
-  const rows = await Promise.all(files.flat().map(async (address) => readParquet(await fetchObject(address))));
+  const files = await someAtOnce(wanted, (manifest) => liveFiles(manifest, fetchObject, after));
+  const rows = await someAtOnce(files.flat(), async (address) => readParquet(await fetchObject(address)));
   return rows.flat();
+}
+
+/** A table may have thousands of files; asked for all of them at once, a server keeps the last ones waiting for longer than is waited. */
+const AT_ONCE = 16;
+
+/** What `make` gives for each, in order, a few at a time; after a failure nothing more is begun. */
+async function someAtOnce<T, R>(items: readonly T[], make: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  const queue = items.entries();
+  let failed = false;
+  const work = async (): Promise<void> => {
+    for (const [index, item] of queue) {
+      if (failed) return;
+      results[index] = await make(item).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return results;
 }
 
 async function liveFiles(manifest: Manifest, fetchObject: (address: string) => Promise<Uint8Array>, after: number): Promise<string[]> {

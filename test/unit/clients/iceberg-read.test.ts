@@ -135,6 +135,33 @@ describe('reading a table', () => {
     });
   });
 
+  it('asks for a few of many files at once; when one is gone, no more is asked for', async () => {
+    const many = Array.from({ length: 200 }, (_, at) => ({ status: 1, sequence: null, path: `s3://b/${at}/ann.parquet` }));
+    const lake = {
+      ...files,
+      's3://b/list-many.avro': manifestList([{ path: 's3://b/many.avro', sequence: 2 }]),
+      's3://b/many.avro': manifest(many),
+    };
+    let [asked, open, most] = [0, 0, 0];
+    const slowly =
+      (lost?: string) =>
+      async (address: string): Promise<Uint8Array> => {
+        asked++;
+        most = Math.max(most, ++open);
+        await new Promise((resolve) => setImmediate(resolve));
+        open--;
+        if (address === lost) throw new Error(`${address} is gone`);
+        return lake[address] ?? files['s3://b/ann.parquet']!;
+      };
+    const rows = await readRows(table('s3://b/list-many.avro'), slowly());
+    expect([rows.length, asked]).toEqual([400, 202]);
+    expect(most).toBeLessThanOrEqual(16);
+    asked = 0;
+    await expect(readRows(table('s3://b/list-many.avro'), slowly('s3://b/3/ann.parquet'))).rejects.toThrow('s3://b/3/ann.parquet is gone');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(asked).toBeLessThan(60);
+  });
+
   it('does not hide an object that is gone', async () => {
     await expect(readRows(table('s3://b/lost.avro'), fetchObject)).rejects.toThrow('s3://b/lost.avro is gone');
   });
