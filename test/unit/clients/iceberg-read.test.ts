@@ -137,7 +137,7 @@ describe('reading a table', () => {
 
   it('asks for a few of many files at once; when one is gone, no more is asked for', async () => {
     const many = Array.from({ length: 200 }, (_, at) => ({ status: 1, sequence: null, path: `s3://b/${at}/ann.parquet` }));
-    const lake = {
+    const lake: typeof files = {
       ...files,
       's3://b/list-many.avro': manifestList([{ path: 's3://b/many.avro', sequence: 2 }]),
       's3://b/many.avro': manifest(many),
