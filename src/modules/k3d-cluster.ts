@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { withdrawUnwanted } from '../components/kubernetes-withdraw.js';
 import { whyNotReady } from '../runtimes/k3d/api.js';
-import { bringUpCluster, type Done } from '../runtimes/k3d/bring-up.js';
+import { bringUpCluster, isNew } from '../runtimes/k3d/bring-up.js';
 import { clusterSpec } from '../runtimes/k3d/config.js';
 import { apiPort, driftOf, type Drift } from '../runtimes/k3d/drift.js';
 import { lookingAt } from '../runtimes/k3d/gathered.js';
@@ -66,8 +66,6 @@ async function observe({ stack, signal }: Pick<TaskContext, 'stack' | 'signal'>,
   await nodeImages(name, { signal });
   return { state: 'in-sync' };
 }
-
-const isNew = (done: Done): boolean => done === 'created' || done === 'made anew, with the data that it had';
 
 async function observeRunning(
   { name, node }: OwnCluster & { state: 'stopped' | 'running' },

@@ -28,7 +28,9 @@ interface BringUp {
   keep?: boolean;
 }
 
-export type Done = 'created' | 'made anew, with the data that it had' | 'started' | 'mended';
+type Done = 'created' | 'made anew, with the data that it had' | 'started' | 'mended';
+/** Whether there was no cluster of these settings before. */
+export const isNew = (done: Done): boolean => done === 'created' || done === 'made anew, with the data that it had';
 
 /**
  * Makes, starts or mends the workspace's cluster, whatever is there of it, until it is ready.
@@ -79,7 +81,7 @@ export async function bringUpCluster(
     }
   };
   const done = await withK3dEnvironment(stack.workspace, bringUp, { toolsImage: toolsImageUsed });
-  if (until === 'takes images' && (done === 'created' || done === 'made anew, with the data that it had')) return done;
+  if (until === 'takes images' && isNew(done)) return done;
   await Promise.all([
     missingFolders(found.name, signal).then((folders) => makeFolders(found.name, folders, signal)),
     bringSystemImages(stack, found.name, { signal, progress }),
