@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { open, mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, serverError, type ForgeError } from '../../errors.js';
 import { redact, Secret } from '../../workspace/secret.js';
 import type { Workspace } from '../../workspace/workspace.js';
@@ -119,7 +121,15 @@ export async function launchProcess(spec: ProcessSpec, context: StartContext): P
     await log.close();
     await run.close();
   }
+  await untilRecorded(runFile(workspace, spec.name), ended, context.signal);
   return { from, ended };
+}
+
+/** Until a server has told who it is, or has ended, a probe would take one of its name that was there before for it. */
+async function untilRecorded(file: string, ended: Promise<string>, signal: AbortSignal): Promise<void> {
+  let over = false as boolean;
+  void ended.then(() => (over = true));
+  while (!over && statSync(file, { throwIfNoEntry: false })?.size === 0) await delay(2, undefined, { signal });
 }
 
 /** Waits for a server that runs already, one that an earlier, interrupted run has started. */

@@ -7,7 +7,7 @@ import { ForgeError } from '../../../src/errors.js';
 import { markedProcesses, processTable } from '../../../src/runtimes/process/identify.js';
 import { ownPorts } from '../../../src/runtimes/process/ports.js';
 import { startProcess } from '../../../src/runtimes/process/spawn.js';
-import { listProcesses, processState, runFile, runFolder } from '../../../src/runtimes/process/state.js';
+import { listProcesses, processState, recordedProcess, runFile, runFolder } from '../../../src/runtimes/process/state.js';
 import { stopProcess } from '../../../src/runtimes/process/stop.js';
 import type { ProcessSpec } from '../../../src/runtimes/types.js';
 import { waitUntil } from '../../../src/clients/wait.js';
@@ -60,6 +60,21 @@ describe('a server that starts', () => {
     expect(readFileSync(record, 'utf8') + commandLine).not.toContain('correct horse');
     const [, , , , , session] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ');
     expect(Number(session)).toBe(pid);
+  });
+
+  it('is on record before it is asked for the first time', async () => {
+    const onRecord: boolean[] = [];
+    const ready = {
+      description: 'it answers',
+      check: async () => {
+        onRecord.push((await recordedProcess(place.workspace, 'fake-server')) !== undefined);
+        return answers(place.port);
+      },
+    };
+    // The shell takes a moment to read them all before it tells who it is.
+    const env = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`V${at}`, 'x']));
+    await start(serverSpec(place, '', { ready, env }));
+    expect(onRecord).toEqual(onRecord.map(() => true));
   });
 
   it('and dies is reported at once, with its log and without its secrets', async () => {
