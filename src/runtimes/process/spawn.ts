@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { open, mkdir } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
+import { waitUntil } from '../../clients/wait.js';
 import { messageOf, serverError, type ForgeError } from '../../errors.js';
 import { redact, Secret } from '../../workspace/secret.js';
 import type { Workspace } from '../../workspace/workspace.js';
@@ -127,9 +127,10 @@ export async function launchProcess(spec: ProcessSpec, context: StartContext): P
 
 /** Until a server has told who it is, or has ended, a probe would take one of its name that was there before for it. */
 async function untilRecorded(file: string, ended: Promise<string>, signal: AbortSignal): Promise<void> {
-  let over = false as boolean;
+  let over = false;
   void ended.then(() => (over = true));
-  while (!over && statSync(file, { throwIfNoEntry: false })?.size === 0) await delay(2, undefined, { signal });
+  const told = (): boolean => over || statSync(file, { throwIfNoEntry: false })?.size !== 0;
+  await waitUntil(() => Promise.resolve(told()), { what: 'the server to tell who it is', everyMs: 2, signal });
 }
 
 /** Waits for a server that runs already, one that an earlier, interrupted run has started. */
